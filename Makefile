@@ -1,0 +1,106 @@
+# Everything that is done to this repository by hand or by CI is a target here. `make` alone lists them.
+# Needs Go and make; a C compiler makes the tests race-checked. No target above "benches" needs a server.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+GO       ?= go
+FUZZTIME ?= 60s
+# What is passed on to every `go test` of `make test`, as in: make test TESTFLAGS='-run Pace -v'
+TESTFLAGS ?=
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# A clone that belongs to another user makes git refuse to answer, and the go command then refuses to build:
+# the version comes from VERSION alone.
+export GOFLAGS := $(strip $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false)
+
+LINT := $(GO) tool -modfile=tools/go.mod golangci-lint
+
+# The race detector links C. Probing with a header tells a compiler from one that lacks the C library's files.
+CC_WORKS := echo '\#include <stdlib.h>' | $$($(GO) env CC) -x c -c -o /dev/null - 2>/dev/null
+
+##@ Start here
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## a mock vendor, a Sluice in front of it, and requests that show what changes on the way
+	@bin/sluice demo
+
+.PHONY: test
+test: ## every test, race-checked where a C compiler is found (in CI: always)
+	@race=; export CGO_ENABLED=0; \
+	if $(CC_WORKS); then race=-race; export CGO_ENABLED=1; \
+	elif [ -n "$${CI:-}" ]; then echo "make test: CI always races, and there is no working C compiler here: install gcc and the C library's headers" >&2; exit 1; \
+	else echo "make test: no working C compiler found, so WITHOUT the race detector" >&2; fi; \
+	set -x; $(GO) test $$race $(TESTFLAGS) ./...
+
+##@ Before a commit
+
+.PHONY: check
+check: fmt vet lint test configs ## format, vet, lint, race tests, sluice check configs/
+
+.PHONY: fmt
+fmt: ## gofmt every file in place
+	@gofmt -s -w .
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: ## golangci-lint at the version tools/go.mod pins (the first run compiles it)
+	$(LINT) run ./...
+
+.PHONY: floors
+floors: ## who may import whom, and which names say nothing
+	$(GO) test -run '^Test(Floors|Names)' ./cmd/sluice
+
+.PHONY: configs
+configs: build ## sluice check on every configuration of the repository
+	bin/sluice check configs/
+
+.PHONY: fuzz
+fuzz: ## every fuzz target of the repository, one after another, FUZZTIME (60s) each; red on any finding
+	@listing=$$($(GO) test -list '^Fuzz' ./...); \
+	targets=$$(awk '/^Fuzz/ { name[n++] = $$1 } $$1 == "ok" { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' <<<"$$listing"); \
+	[ -n "$$targets" ] || { echo "make fuzz: no fuzz target found, which cannot be right" >&2; exit 1; }; \
+	found=; \
+	while read -r package target; do \
+	  echo "==> $$package $$target"; \
+	  $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || found+="  $$package $$target"$$'\n'; \
+	done <<<"$$targets"; \
+	[ -z "$$found" ] || { printf 'make fuzz: findings in\n%s' "$$found" >&2; exit 1; }; \
+	echo "make fuzz: $$(wc -l <<<"$$targets") targets, $(FUZZTIME) each, no finding"
+
+##@ Build
+
+.PHONY: build
+build: ## bin/sluice: one static binary, no C, no paths of this machine in it
+	CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sluice ./cmd/sluice
+
+.PHONY: clean
+clean: ## remove what the targets above made
+	rm -rf bin
+
+##@ CI
+
+.PHONY: ci
+ci: TESTFLAGS += -count=1 -shuffle=on -timeout=10m
+ci: verify fmt-check vet build configs floors test lint ## all that must hold for a change to land
+
+.PHONY: fmt-check
+fmt-check: ## fail on a file that gofmt would change, and touch none
+	@odd=$$(gofmt -s -l .); [ -z "$$odd" ] || { printf 'run make fmt, these files need it:\n%s\n' "$$odd" >&2; exit 1; }
+
+.PHONY: verify
+verify: ## the modules on this machine are the ones go.sum names
+	$(GO) mod verify
+
+##@ Benches (each prints one key=value as its last line)
