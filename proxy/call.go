@@ -1,0 +1,177 @@
+package proxy
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"sluice/connectors"
+)
+
+// Call is what is known of one request while it travels: who asks, for what, in which view, and what the stages had to say. It
+// is its request's context too. Deadline costs nothing; the channel behind Done and the timer that closes it are made only when
+// somebody asks, because most calls are answered by a wire that sets deadlines on its connection and never asks.
+//
+// The front makes a Call per request, Upstreams.Client makes one for callers inside the house. A stage reads it by CallOf and
+// writes only the fields marked as a stage's word; all of them are written before the answer is handed back.
+type Call struct {
+	ID         string
+	Connection *connectors.Connection
+	Route      *connectors.Route
+	Consumer   *connectors.Consumer
+	View       *connectors.View
+	Remote     netip.Addr // the caller's address; invalid for callers inside the house
+	CallerBase string     // how the caller spells the vendor's base URL: scheme://host/connection
+	Arrived    time.Time
+
+	// The stages' words.
+	Egress   netip.Addr    // pace: the source address whose budget this call spends
+	Held     time.Duration // pace: how long it waited for a place
+	Answered string        // who answered: cache, signin, breaker, pace, auth, wire …
+	Cached   string        // cache: hit, stale, miss; "" = no rule
+	Attempts int           // retry: how often it was sent
+	Unread   int           // transform: values that could not be read and were left as they were
+
+	trace    *Trace
+	parent   context.Context
+	deadline time.Time
+
+	mu    sync.Mutex
+	done  chan struct{}
+	err   error
+	timer *time.Timer
+	after map[int]func()
+	next  int
+}
+
+type callKey struct{}
+
+// CallOf returns the Call that ctx belongs to, nil when there is none.
+func CallOf(ctx context.Context) *Call {
+	if c, ok := ctx.(*Call); ok {
+		return c
+	}
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
+// newCall starts a call that ends at deadline at the latest (zero: never) and with parent.
+func newCall(parent context.Context, deadline time.Time) *Call {
+	return &Call{parent: parent, deadline: deadline}
+}
+
+// Note keeps a stage's word for whoever traces this call (`sluice try`). It costs nothing otherwise.
+func (c *Call) Note(stage, format string, args ...any) {
+	if c != nil && c.trace != nil {
+		c.trace.add(stage, format, args...)
+	}
+}
+
+// HeldMillis is the value of X-Sluice-Held-Ms.
+func (c *Call) HeldMillis() string { return strconv.FormatInt(c.Held.Milliseconds(), 10) }
+
+// Deadline implements context.Context.
+func (c *Call) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+
+// Value implements context.Context.
+func (c *Call) Value(key any) any {
+	if _, ok := key.(callKey); ok {
+		return c
+	}
+	return c.parent.Value(key)
+}
+
+// Done implements context.Context.
+func (c *Call) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done != nil {
+		return c.done
+	}
+	c.done = make(chan struct{})
+	switch {
+	case c.err != nil:
+		close(c.done)
+		return c.done
+	case !c.deadline.IsZero():
+		c.timer = time.AfterFunc(time.Until(c.deadline), func() { c.end(context.DeadlineExceeded) })
+	}
+	if c.parent.Done() != nil {
+		stop := context.AfterFunc(c.parent, func() { c.end(context.Cause(c.parent)) })
+		c.onEnd(func() { stop() })
+	}
+	return c.done
+}
+
+// Err implements context.Context.
+func (c *Call) Err() error {
+	c.mu.Lock()
+	err := c.err
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+		c.end(context.DeadlineExceeded)
+		return context.DeadlineExceeded
+	}
+	if err := c.parent.Err(); err != nil {
+		c.end(err)
+		return err
+	}
+	return nil
+}
+
+// AfterFunc runs f in its own goroutine once the call is cancelled, and is what context.AfterFunc and context.WithCancel use, so that
+// a context derived from a call needs no goroutine. Unlike Done it starts no timer: who calls it directly watches the deadline
+// itself. stop reports whether it kept f from running.
+func (c *Call) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	id := c.onEnd(f)
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, waiting := c.after[id]
+		delete(c.after, id)
+		return waiting
+	}
+}
+
+// onEnd registers f under c.mu.
+func (c *Call) onEnd(f func()) int {
+	if c.after == nil {
+		c.after = make(map[int]func(), 1)
+	}
+	c.next++
+	c.after[c.next] = f
+	return c.next
+}
+
+// end cancels the call with err; only the first call counts.
+func (c *Call) end(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	if c.done != nil {
+		close(c.done)
+	}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	after := c.after
+	c.after = nil
+	c.mu.Unlock()
+	for _, f := range after {
+		go f()
+	}
+}

@@ -1,0 +1,309 @@
+// Package pace decides when a call may go to a vendor that limits calls, so that the vendor never has to refuse one.
+//
+// Governor is the model of one limiter at the vendor. It is pure: it holds no lock, starts no timer and never asks for the time. Gate
+// puts callers in a queue before a Governor and wakes them; the proxy's pace stage keeps a Gate per connection, limit and scope.
+// Nothing here knows HTTP.
+//
+// # The governor's states
+//
+//	cold      nothing is known yet: one call goes alone, its answer tells what is left
+//	free      the first answer named no limit and none is configured: nothing is held back
+//	counting  a limit and its window are known: a call occupies one of Limit places from its sending until one window after
+//	          its ANSWER came, an upper bound of when the vendor counted it. At most Limit calls in any span of the window is
+//	          what a fixed window, a sliding log and a bucket of that size all permit
+//	told      a limit is known but not its window: Remaining and Reset of the latest answer are the budget
+//	shut      the vendor refused: nothing goes before it said, or before a pause that doubles with each refusal in a row
+//
+// cold → free | counting | told by the first answer; told → counting when the length of the window has been seen; any → shut by a
+// refusal; shut → what it was, by time. In counting, Remaining below what the places say means that somebody else spends: phantom
+// calls are logged until the vendor's reset; Remaining above it takes phantoms back, never own calls.
+package pace
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Rule is a limit as configured: at most Limit calls in Window. The zero Rule is a limit that must be learned.
+type Rule struct {
+	Limit  int
+	Window time.Duration
+	Spread bool // space calls evenly over the window
+}
+
+// Report is what an answer said of a limit, in the terms of the vendor's own clock.
+type Report struct {
+	Refused      bool          // the vendor refused this call: it did nothing
+	HasRemaining bool          // Limit and Remaining were in the answer
+	Limit        int           // calls per window
+	Remaining    int           // calls left in the present one
+	HasReset     bool          // ResetAfter was in the answer
+	ResetAfter   time.Duration // from the answer's Date to the reset
+	Window       time.Duration // length of the window, when the answer names it; 0 = not said
+	RetryAfter   time.Duration // 0 = not said
+}
+
+// ResetSlack is how much later than the vendor's whole seconds its window may really end: Date and Reset are each cut or
+// rounded to a second, so their difference is off by up to one.
+const ResetSlack = 1100 * time.Millisecond
+
+const (
+	refusedPause    = 5 * time.Second // TeamDynamix: wait at least 5 s (About Rate Limiting)
+	refusedPauseMax = time.Minute
+)
+
+// Governor models one limiter at a vendor. The caller serialises its methods and passes a time that never runs back.
+type Governor struct {
+	rule     Rule
+	known    bool          // an answer has been seen
+	limit    int           // 0 = free
+	window   time.Duration // 0 = told
+	out      int           // calls sent and not yet answered
+	log      []time.Time   // when each answered call's place is free again, ascending
+	phantoms int           // places taken by others
+	phantomT time.Time     // until when
+	budget   int           // told: places left under the present reset
+	shutT    time.Time     // shut until then
+	refusals int           // in a row
+	spacing  *rate.Limiter // nil unless the rule says spread
+	longest  time.Duration // longest ResetAfter seen: the window of a limit that opens with its first call
+	resetT   time.Time     // the latest reset that an answer named
+}
+
+// NewGovernor returns the model of a limiter that has room for rule.Limit calls now.
+func NewGovernor(rule Rule) *Governor {
+	g := &Governor{rule: rule, limit: rule.Limit, window: rule.Window}
+	if rule.Spread && rule.Limit > 0 {
+		g.spacing = rate.NewLimiter(rate.Every(rule.Window/time.Duration(rule.Limit)), 1)
+	}
+	return g
+}
+
+// never is a time that only an answer can bring nearer.
+var never = time.Unix(1<<40, 0)
+
+// Next says when the next call may go: now or before, a later time, or a far future when it depends on an answer that is
+// still out.
+func (g *Governor) Next(now time.Time) time.Time {
+	g.expire(now)
+	if g.shutT.After(now) {
+		return g.shutT
+	}
+	if !g.known && g.out > 0 {
+		return never // cold, and the first call is out
+	}
+	if g.limit == 0 {
+		return now
+	}
+	next := now
+	if g.left() <= 0 {
+		next = g.frees()
+	}
+	if g.spacing != nil && next != never {
+		if missing := 1 - g.spacing.TokensAt(next); missing > 0 {
+			next = next.Add(time.Duration(missing / float64(g.spacing.Limit()) * float64(time.Second)))
+		}
+	}
+	return next
+}
+
+// Places says how many calls may go at once; a large number when nothing is limited.
+func (g *Governor) Places(now time.Time) int {
+	g.expire(now)
+	switch {
+	case g.shutT.After(now) || !g.known && g.out > 0:
+		return 0
+	case g.limit == 0:
+		return math.MaxInt32
+	}
+	return max(0, g.left())
+}
+
+// Limit is the limit in force, 0 when none is known.
+func (g *Governor) Limit() int { return g.limit }
+
+func (g *Governor) left() int {
+	if g.window == 0 {
+		return g.budget - g.out
+	}
+	return g.limit - g.out - len(g.log) - g.phantoms
+}
+
+// frees says when the first occupied place will be free.
+func (g *Governor) frees() time.Time {
+	if g.window == 0 {
+		if g.resetT.IsZero() {
+			return never
+		}
+		return g.resetT
+	}
+	// Places short of one: with calls out over the limit (it shrank) several must come free.
+	short := 1 - g.left()
+	next := never
+	if short <= len(g.log) {
+		next = g.log[short-1]
+	}
+	if g.phantoms >= short && g.phantomT.Before(next) {
+		next = g.phantomT
+	}
+	return next
+}
+
+// Wait predicts how long a caller with ahead others before it will wait, counting a call that is out as answered now.
+func (g *Governor) Wait(now time.Time, ahead int) time.Duration {
+	g.expire(now)
+	base := time.Duration(0)
+	if g.shutT.After(now) {
+		base = g.shutT.Sub(now)
+	}
+	if g.limit == 0 {
+		return base
+	}
+	window := g.window
+	if window == 0 {
+		window = max(g.longest, time.Second)
+	}
+	at := func(k int) time.Duration { // when place k (from 0) comes free, in the order of freeing
+		free := max(0, g.left())
+		if k < free {
+			return 0
+		}
+		k -= free
+		rounds := time.Duration(k/g.limit) * window
+		k %= g.limit
+		switch {
+		case g.window == 0:
+			return rounds + max(0, g.resetT.Sub(now))
+		case k < len(g.log):
+			return rounds + g.log[k].Sub(now)
+		case k < len(g.log)+g.phantoms:
+			return rounds + g.phantomT.Sub(now)
+		}
+		return rounds + window
+	}
+	wait := max(base, at(ahead))
+	if g.spacing != nil {
+		spaced := float64(ahead+1) - g.spacing.TokensAt(now)
+		wait = max(wait, time.Duration(spaced/float64(g.spacing.Limit())*float64(time.Second)))
+	}
+	return wait
+}
+
+// Send takes a place for a call that goes now.
+func (g *Governor) Send(now time.Time) {
+	g.out++
+	if g.spacing != nil {
+		g.spacing.AllowN(now, 1)
+	}
+}
+
+// Unsend gives back the place of a call that never reached the vendor.
+func (g *Governor) Unsend() { g.out-- }
+
+// Lost ends a call that was sent and never answered: the vendor may have counted it, up to now.
+func (g *Governor) Lost(now time.Time) { g.settle(now) }
+
+// settle moves a call from out to the log.
+func (g *Governor) settle(now time.Time) {
+	g.out--
+	if g.window > 0 {
+		g.log = append(g.log, now.Add(g.window))
+	} else if g.budget > 0 {
+		g.budget--
+	}
+}
+
+// Answer ends a call by its answer and takes in what it says.
+func (g *Governor) Answer(now time.Time, r Report) {
+	g.expire(now)
+	g.settle(now)
+	g.known = true
+	if r.HasReset {
+		g.longest = max(g.longest, r.ResetAfter)
+		g.resetT = now.Add(r.ResetAfter + ResetSlack)
+	}
+	if r.HasRemaining && r.Limit > 0 {
+		g.learn(now, r)
+		g.reconcile(now, r)
+	}
+	if r.Refused {
+		g.shut(now, r)
+		return
+	}
+	g.refusals = 0
+}
+
+// learn takes over a limit that is not configured, or that the vendor has changed: its word beats ours.
+func (g *Governor) learn(now time.Time, r Report) {
+	g.limit = r.Limit
+	if g.rule.Limit > 0 && g.rule.Limit < r.Limit {
+		g.limit = g.rule.Limit // a configured ceiling below the vendor's stays
+	}
+	if g.window > 0 {
+		return
+	}
+	switch {
+	case r.Window > 0:
+		g.window = r.Window
+	case r.HasReset && r.Remaining == r.Limit-1:
+		// The first call of a window: Reset tells its whole length, to the second.
+		g.window = r.ResetAfter + ResetSlack
+	}
+	if g.window > 0 {
+		g.log = append(g.log, now.Add(g.window))
+	}
+}
+
+// reconcile holds Remaining against the places.
+func (g *Governor) reconcile(now time.Time, r Report) {
+	if g.window == 0 {
+		// Calls that are out may or may not be counted in Remaining: assume not.
+		g.budget = r.Remaining
+		return
+	}
+	// A configured ceiling below the vendor's limit leaves the difference to others.
+	spent := r.Limit - r.Remaining
+	others := spent - len(g.log) - g.out
+	if others <= 0 {
+		g.phantoms = 0
+		return
+	}
+	g.phantoms = others
+	g.phantomT = now.Add(g.window)
+	if r.HasReset {
+		g.phantomT = g.resetT
+	}
+}
+
+// shut closes the gate after a refusal.
+func (g *Governor) shut(now time.Time, r Report) {
+	pause := min(refusedPause<<min(g.refusals, 4), refusedPauseMax)
+	switch {
+	case r.RetryAfter > 0:
+		pause = r.RetryAfter
+	case r.HasReset:
+		pause = r.ResetAfter + ResetSlack
+	}
+	g.refusals++
+	if until := now.Add(pause); until.After(g.shutT) {
+		g.shutT = until
+	}
+}
+
+// expire drops what time has made void.
+func (g *Governor) expire(now time.Time) {
+	n := 0
+	for n < len(g.log) && !g.log[n].After(now) {
+		n++
+	}
+	g.log = g.log[n:] // append moves the rest to a new array now and then, so that this costs O(1) a call
+	if g.phantoms > 0 && !g.phantomT.After(now) {
+		g.phantoms = 0
+	}
+	if g.window == 0 && !g.resetT.IsZero() && !g.resetT.After(now) {
+		g.budget = g.limit
+		g.resetT = time.Time{}
+	}
+}

@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/connectors"
+	"sluice/internal/fault"
+	"sluice/proxy/wire"
+)
+
+// Options are what Upstreams needs from its house. The zero value of each field is a sensible default.
+type Options struct {
+	Log     *slog.Logger
+	Metrics *Metrics
+	Ring    *Ring                                                   // the last round trips; nil: none are kept
+	Tracer  Tracer                                                  // nil: no spans
+	Wire    func(*connectors.Connection) (http.RoundTripper, error) // nil: the real one
+}
+
+// Upstreams is one chain of stages per connection. The front, the aggregator and `sluice try` share it, so that all traffic to a vendor
+// spends one budget. It is safe for concurrent use.
+type Upstreams struct {
+	opts  Options
+	apply sync.Mutex // one configuration at a time
+	live  atomic.Pointer[generation]
+	kept  kept
+}
+
+// generation is what one configuration made.
+type generation struct {
+	set        *connectors.Set
+	byName     map[string]*upstream
+	byHost     map[string]*upstream
+	byListener map[string]*upstream
+}
+
+// upstream is one connection's chain.
+type upstream struct {
+	connection *connectors.Connection
+	chain      http.RoundTripper
+}
+
+// NewUpstreams returns Upstreams without any connection; Apply gives it some.
+func NewUpstreams(opts Options) *Upstreams {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Metrics == nil {
+		opts.Metrics = NewMetrics()
+	}
+	u := &Upstreams{opts: opts}
+	u.live.Store(&generation{set: &connectors.Set{}})
+	return u
+}
+
+// Apply builds the chains of set and swaps them in. On an error nothing has changed. Requests under way finish on the chain they
+// started on; pace, breakers, tokens and connections carry over where their settings are the same.
+func (u *Upstreams) Apply(set *connectors.Set) error {
+	u.apply.Lock()
+	defer u.apply.Unlock()
+	u.kept.begin()
+	next := &generation{
+		set: set, byName: make(map[string]*upstream, len(set.Connections)),
+		byHost: map[string]*upstream{}, byListener: map[string]*upstream{},
+	}
+	for name, conn := range set.Connections {
+		chain, err := u.build(set, conn)
+		if err != nil {
+			return fmt.Errorf("connection %s: %w", name, err)
+		}
+		up := &upstream{connection: conn, chain: chain}
+		next.byName[name] = up
+		if conn.Host != "" {
+			next.byHost[conn.Host] = up
+		}
+		if conn.Listener != "" {
+			next.byListener[conn.Listener] = up
+		}
+	}
+	u.live.Store(next)
+	u.kept.sweep()
+	return nil
+}
+
+// Set is the configuration in force.
+func (u *Upstreams) Set() *connectors.Set { return u.live.Load().set }
+
+// build makes the chain of one connection: this list is the order of the house.
+func (u *Upstreams) build(set *connectors.Set, conn *connectors.Connection) (http.RoundTripper, error) {
+	wire, err := u.wire(conn)
+	if err != nil {
+		return nil, err
+	}
+	pace := u.pace(conn)
+	auth, err := u.auth(conn, Chain(wire, pace))
+	if err != nil {
+		return nil, err
+	}
+	return Chain(wire,
+		u.observe(conn),
+		u.cache(set, conn),
+		u.transform(conn),
+		u.signIn(conn),
+		u.retry(conn),
+		u.breaker(conn),
+		pace,
+		auth,
+	), nil
+}
+
+// wire returns the connection's way to its vendor, kept while its settings stay.
+func (u *Upstreams) wire(conn *connectors.Connection) (http.RoundTripper, error) {
+	if u.opts.Wire != nil {
+		return u.opts.Wire(conn)
+	}
+	o := wire.Options{
+		Engine: conn.Wire.Engine, Base: conn.Base,
+		AllowNetworks: conn.Wire.AllowNetworks, Egress: conn.Wire.Egress,
+		CAFile: conn.Wire.CA, CertFile: conn.Wire.Certificate, KeyFile: conn.Wire.Key, ServerName: conn.Wire.ServerName,
+		Proxy: conn.Wire.Proxy, MaxConns: conn.Wire.MaxConns,
+		ConnectTimeout: conn.Timeouts.Connect, FirstByteTimeout: conn.Timeouts.FirstByte, BodyIdleTimeout: conn.Timeouts.Idle,
+		MaxRequestBody: conn.Bounds.RequestBody, MaxResponseBody: conn.Bounds.ResponseBody,
+	}
+	key := keptKey("wire", conn.Name, o)
+	o.EgressOf = egressOf
+	return keep(&u.kept, key, func() (*wire.Wire, error) { return wire.New(o) })
+}
+
+// Client returns an HTTP client that reaches a connection's vendor through its chain. Request URLs are the vendor's: their scheme and
+// host are ignored, their path is relative to the connection's base URL. Its calls have no consumer and the raw view.
+func (u *Upstreams) Client(connection string) (*http.Client, error) {
+	if _, ok := u.live.Load().byName[connection]; !ok {
+		return nil, unknownConnection(connection)
+	}
+	return &http.Client{
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			up, ok := u.live.Load().byName[connection] // a reload may have replaced it
+			if !ok {
+				return nil, unknownConnection(connection)
+			}
+			return up.roundTrip(r)
+		}),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// inside is who calls from within the house.
+var inside = &connectors.Consumer{Name: "sluice", View: &connectors.View{Name: "raw", Raw: true, Token: "vendor", Errors: "json"}}
+
+// roundTrip gives a request from within the house its Call.
+func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
+	if CallOf(r.Context()) != nil {
+		return up.chain.RoundTrip(r)
+	}
+	deadline, ok := r.Context().Deadline()
+	if total := time.Now().Add(up.connection.Timeouts.Total); !ok || total.Before(deadline) {
+		deadline = total
+	}
+	call := newCall(r.Context(), deadline)
+	call.Arrived = time.Now()
+	call.Connection, call.Consumer, call.View = up.connection, inside, inside.View
+	call.Route = up.connection.Route(r.Method, rawPath(r))
+	resp, err := up.chain.RoundTrip(r.WithContext(call))
+	if err != nil {
+		call.end(context.Canceled)
+		return nil, err
+	}
+	resp.Body = &endBody{ReadCloser: resp.Body, end: func() { call.end(context.Canceled) }}
+	return resp, nil
+}
+
+// rawPath is the request's path as it goes on the wire.
+func rawPath(r *http.Request) string {
+	if r.URL.RawPath != "" {
+		return r.URL.RawPath
+	}
+	return r.URL.EscapedPath()
+}
+
+func unknownConnection(name string) *fault.Error {
+	return fault.New("front", http.StatusNotFound, "unknown_connection",
+		"no connection is called %q; the path must start with /{connection}/ as named in sluice.yaml", strings.TrimSpace(name))
+}
