@@ -168,8 +168,9 @@ func covers(pattern, path string) bool {
 // list is `go list -json ./...` of the repository.
 func list(t *testing.T) (out []listed) {
 	t.Helper()
-	// Only these fields: for all of them the go command would ask git, which may refuse a clone of another user.
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Dir,Imports,TestImports,XTestImports", "./...")
+	// -e: what does not compile is for the compiler to say. Only these fields: for all of them the go command would ask
+	// git, which may refuse a clone of another user.
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Name,Dir,Imports,TestImports,XTestImports", "./...")
 	cmd.Dir = root
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
