@@ -95,10 +95,14 @@ func mark(at phase, err error) error {
 	return err
 }
 
-// late joins context.DeadlineExceeded to a socket's timeout that the context's deadline caused: a context may carry a deadline
-// without a timer of its own, and the stages above ask errors.Is.
+// late joins context.DeadlineExceeded to what the context's deadline did to the socket: a context may carry a deadline without a
+// timer of its own, and the stages above ask errors.Is.
 func late(ctx context.Context, err error) error {
-	if d, ok := ctx.Deadline(); ok && timedOut(err) && !time.Now().Before(d) && !errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	d, ok := ctx.Deadline()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || ok && timedOut(err) && !time.Now().Before(d) {
 		return errors.Join(context.DeadlineExceeded, err)
 	}
 	return err

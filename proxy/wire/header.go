@@ -56,7 +56,7 @@ func FromResponse(h *fasthttp.ResponseHeader) http.Header {
 // ToResponse adds header to h in the spelling that came in, without Content-Length and the hop-by-hop headers. fasthttp holds
 // Content-Type, Content-Encoding, Server and Set-Cookie in fields of their own: those are spelled its way, and of a repeated
 // Content-Type or Server the first stays. No Content-Type in header means none on the wire. Date reaches the wire only under
-// a fasthttp.Server with NoDefaultDate; without it fasthttp writes its own.
+// a fasthttp.Server with NoDefaultDate; without it fasthttp writes its own. Call it first: headers already in h may be dropped.
 func ToResponse(header http.Header, h *fasthttp.ResponseHeader) {
 	if date := header["Date"]; len(date) > 0 {
 		seedDate(h, date[0])
