@@ -1,0 +1,80 @@
+package transforms
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// info reads Salesforce's `Sforce-Limit-Info: api-usage=10018/100000; per-app-api-usage=17/250(appName=x)`: used/limit,
+// one policy each, no reset.
+func (a *answer) info(name string) {
+	value, ok := a.value(name)
+	if !ok {
+		return
+	}
+	start := len(a.limits)
+	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ';' || r == ',' }) {
+		policy, usage, ok1 := strings.Cut(trimBlanks(part), "=")
+		usage, _, _ = strings.Cut(usage, "(")
+		usedText, limitText, ok2 := strings.Cut(usage, "/")
+		used, ok3 := number(trimBlanks(usedText))
+		limit, ok4 := number(trimBlanks(limitText))
+		if !ok1 || !ok2 || !ok3 || !ok4 {
+			a.limits = a.limits[:start]
+			a.unreadable(name, value)
+			return
+		}
+		a.limits = append(a.limits, Limits{
+			Policy: policy, Limit: limit, HasLimit: true, Remaining: max(0, limit-used), HasRemaining: true,
+			From: Origin{Limit: name, Remaining: name},
+		})
+	}
+}
+
+// index reads Zendesk's `zendesk-ratelimit-tickets-index: total=100; remaining=99; resets=41`: one header per policy, all with
+// the same prefix; resets are seconds.
+func (a *answer) index(prefix string) {
+	var names []string
+	for name := range a.header {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		value, ok := a.value(name)
+		if !ok {
+			continue
+		}
+		l := Limits{Policy: strings.ToLower(name[len(prefix):]), From: Origin{Limit: name, Remaining: name, Reset: name}}
+		if !readIndex(&l, value, a.now) {
+			a.unreadable(name, value)
+			continue
+		}
+		a.limits = append(a.limits, l)
+	}
+}
+
+func readIndex(l *Limits, value string, now time.Time) bool {
+	for part := range strings.SplitSeq(value, ";") {
+		key, text, ok := strings.Cut(trimBlanks(part), "=")
+		v, readable := number(trimBlanks(text))
+		if !ok || !readable {
+			return false
+		}
+		switch key {
+		case "total":
+			l.Limit, l.HasLimit = v, true
+		case "remaining":
+			l.Remaining, l.HasRemaining = v, true
+		case "resets":
+			at, ok := parseDelta(trimBlanks(text), time.Second, now)
+			if !ok {
+				return false
+			}
+			l.Reset, l.ResetAfter = at, at.Sub(now)
+		}
+	}
+	return !l.empty()
+}

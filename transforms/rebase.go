@@ -1,0 +1,79 @@
+package transforms
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// rebase returns the vendor's link as the caller must follow it: resolved against the vendor's URL of this message, and
+// with VendorBase replaced by CallerBase. A link that leaves VendorBase is unreadable: following it would go round us,
+// and rewriting it would send it to the wrong place. http and https count as one, since a vendor behind a TLS
+// terminator often writes http.
+func rebase(m *Message, link string) (string, error) {
+	vendor, err := url.Parse(m.VendorBase)
+	if err != nil || vendor.Host == "" || m.CallerBase == "" {
+		return "", fmt.Errorf("%w: no base URLs to rewrite a link with", ErrUnreadable)
+	}
+	target, err := vendorURL(m, vendor).Parse(strings.TrimSpace(link))
+	if err != nil {
+		return "", fmt.Errorf("%w: a link that is no URL", ErrUnreadable)
+	}
+	if already := strings.TrimRight(m.CallerBase, "/"); link == already || strings.HasPrefix(link, already+"/") || strings.HasPrefix(link, already+"?") {
+		return link, nil
+	}
+	rest, ok := below(target.EscapedPath(), vendor.EscapedPath())
+	if !ok || !sameHost(target, vendor) {
+		return "", fmt.Errorf("%w: a link that leaves the vendor's base URL", ErrUnreadable)
+	}
+	out := strings.TrimRight(m.CallerBase, "/") + rest
+	if target.RawQuery != "" {
+		out += "?" + target.RawQuery
+	}
+	if target.Fragment != "" {
+		out += "#" + target.EscapedFragment()
+	}
+	return out, nil
+}
+
+// vendorURL is m.URL as the vendor saw it: what a relative link counts from.
+func vendorURL(m *Message, vendor *url.URL) *url.URL {
+	if m.URL == nil {
+		return vendor
+	}
+	caller, err := url.Parse(m.CallerBase)
+	if err != nil {
+		return vendor
+	}
+	rest, ok := below(m.URL.EscapedPath(), caller.EscapedPath())
+	if !ok {
+		return vendor
+	}
+	path := strings.TrimRight(vendor.EscapedPath(), "/") + rest
+	u := *vendor
+	if u.Path, err = url.PathUnescape(path); err != nil {
+		return vendor
+	}
+	u.RawPath, u.RawQuery = path, m.URL.RawQuery
+	return &u
+}
+
+// below returns what of path follows base, at the border of a segment: "" or "/...".
+func below(path, base string) (string, bool) {
+	base = strings.TrimRight(base, "/")
+	rest, ok := strings.CutPrefix(path, base)
+	return rest, ok && (rest == "" || rest[0] == '/')
+}
+
+func sameHost(a, b *url.URL) bool {
+	web := func(u *url.URL) bool { return u.Scheme == "http" || u.Scheme == "https" }
+	return web(a) && web(b) && a.User == nil && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+// portOf is u's port, "" for the default one of either web scheme.
+func portOf(u *url.URL) string {
+	if p := u.Port(); p != "80" && p != "443" {
+		return p
+	}
+	return ""
+}

@@ -1,0 +1,259 @@
+package transforms
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Face is how a view shows limits to a consumer. Header names are in canonical spelling; an empty one is not written.
+// Numbers are rounded against the caller (counts down, times up): an intermediary must not make a limit look more
+// permissive (draft-ietf-httpapi-ratelimit-headers). The zero Face changes nothing.
+type Face struct {
+	LimitHeader      string
+	RemainingHeader  string
+	ResetHeader      string
+	ResetFormat      Format
+	RetryAfterHeader string
+	RetryAfterFormat Format
+	RetryAfterMin    time.Duration // 0 = no bound
+	RetryAfterMax    time.Duration // 0 = no bound; a consumer's own bound, since he would wait no longer anyway
+	IETF             bool          // RateLimit and RateLimit-Policy as in draft -10, all policies
+	KeepOriginal     bool          // what the vendor wrote moves to X-Upstream-<name without X->
+}
+
+// Faces is the table of the views that consumers are known to need. SailPoint's connectors read Unix seconds and accept a
+// Retry-After of 1 to 180 s.
+var Faces = map[string]Face{
+	"untouched": {},
+	"sailpoint": {
+		LimitHeader: "X-Ratelimit-Limit", RemainingHeader: "X-Ratelimit-Remaining", ResetHeader: "X-Ratelimit-Reset", ResetFormat: Unix,
+		RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, RetryAfterMin: time.Second, RetryAfterMax: 180 * time.Second, KeepOriginal: true,
+	},
+	"seconds": {
+		LimitHeader: "X-Ratelimit-Limit", RemainingHeader: "X-Ratelimit-Remaining", ResetHeader: "X-Ratelimit-Reset", ResetFormat: Delta,
+		RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, KeepOriginal: true,
+	},
+	"http_date": {
+		LimitHeader: "X-Ratelimit-Limit", RemainingHeader: "X-Ratelimit-Remaining", ResetHeader: "X-Ratelimit-Reset", ResetFormat: IMF,
+		RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, KeepOriginal: true,
+	},
+	"ietf": {IETF: true, RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, KeepOriginal: true},
+}
+
+// CompileFace compiles a face from YAML data: the name of one in Faces, or a mapping of `like` (such a name),
+// limit_header, remaining_header, reset_header, reset_format, retry_after_header, retry_after_format, retry_after_min,
+// retry_after_max, ietf and keep_original. Its error is an ArgErrors.
+func CompileFace(args any) (Face, error) {
+	a := newFields(args)
+	a.short("like")
+	name := a.text("like", "untouched")
+	f, ok := Faces[name]
+	if !ok {
+		known := []string{"http_date", "ietf", "sailpoint", "seconds", "untouched"}
+		a.fault("like", "unknown view %q%s", name, didYouMean(name, known))
+	}
+	for _, h := range []struct {
+		key  string
+		name *string
+	}{{"limit_header", &f.LimitHeader}, {"remaining_header", &f.RemainingHeader}, {"reset_header", &f.ResetHeader}, {"retry_after_header", &f.RetryAfterHeader}} {
+		if a.has(h.key) {
+			*h.name = a.header(h.key)
+		}
+		a.asked = append(a.asked, h.key)
+	}
+	f.ResetFormat = a.format("reset_format", f.ResetFormat)
+	f.RetryAfterFormat = a.format("retry_after_format", f.RetryAfterFormat)
+	f.RetryAfterMin = a.span("retry_after_min", f.RetryAfterMin)
+	f.RetryAfterMax = a.span("retry_after_max", f.RetryAfterMax)
+	f.IETF = a.flag("ietf", f.IETF)
+	f.KeepOriginal = a.flag("keep_original", f.KeepOriginal)
+	if f.ResetHeader != "" && f.ResetFormat == Auto {
+		a.fault("", "reset_format is missing; auto is for reading")
+	}
+	if f.RetryAfterMax > 0 && f.RetryAfterMin > f.RetryAfterMax {
+		a.fault("retry_after_min", "min is more than max")
+	}
+	return f, a.done()
+}
+
+// Write shows limits in h, which the caller owns and which is changed in place. The vendor's headers that the face has
+// shown in another form go away or, with KeepOriginal, move; sources, when not nil, names the only ones that may. A header
+// that could not be read is not in any Limits.From and so stays as it was. Of several policies the X- headers show the one
+// with the least left; the headers of the others stay.
+func (f Face) Write(h http.Header, sources []string, limits []Limits, now time.Time) {
+	if f == (Face{}) || len(limits) == 0 {
+		return
+	}
+	p := painter{Face: &f, header: h, sources: sources, now: now}
+	if f.IETF {
+		p.draft(limits)
+	}
+	p.tightest(&limits[tightest(limits)])
+	for i := range limits {
+		if wait, ok := longestWait(limits); ok && limits[i].HasRetry && limits[i].RetryAfter == wait {
+			p.retryAfter(wait, limits[i].From.RetryAfter)
+			return
+		}
+	}
+}
+
+// WriteRefusal is Write for a 429: there is always a Retry-After, even when the vendor sent none. It is the longest wait the
+// vendor asks for; without one the time to the latest reset of the exhausted limits (of all, when none says it is exhausted);
+// without that RetryAfterMin, at least a second, unless a Retry-After that nobody could read is there.
+func (f Face) WriteRefusal(h http.Header, sources []string, limits []Limits, now time.Time) {
+	f.Write(h, sources, limits, now)
+	if f.RetryAfterHeader == "" {
+		return
+	}
+	if _, said := longestWait(limits); said {
+		return
+	}
+	p := painter{Face: &f, header: h, sources: sources, now: now}
+	wait, known := untilReset(limits)
+	if !known && len(h[f.RetryAfterHeader]) > 0 {
+		return
+	}
+	p.retryAfter(max(wait, time.Second), f.RetryAfterHeader)
+}
+
+// tightest returns the index of the limit with the least left; the first when none says.
+func tightest(limits []Limits) int {
+	best := 0
+	for i := range limits {
+		l, b := &limits[i], &limits[best]
+		if l.HasRemaining && (!b.HasRemaining || l.Remaining < b.Remaining || l.Remaining == b.Remaining && l.ResetAfter > b.ResetAfter) {
+			best = i
+		}
+	}
+	return best
+}
+
+func longestWait(limits []Limits) (wait time.Duration, said bool) {
+	for i := range limits {
+		if limits[i].HasRetry {
+			wait, said = max(wait, limits[i].RetryAfter), true
+		}
+	}
+	return wait, said
+}
+
+func untilReset(limits []Limits) (wait time.Duration, known bool) {
+	exhausted := func(l Limits) bool { return l.HasRemaining && l.Remaining < 1 }
+	some := slices.ContainsFunc(limits, exhausted)
+	for i := range limits {
+		if limits[i].HasReset() && (!some || exhausted(limits[i])) {
+			wait, known = max(wait, limits[i].ResetAfter), true
+		}
+	}
+	return wait, known
+}
+
+// painter is one Write under way.
+type painter struct {
+	*Face
+	header  http.Header
+	sources []string
+	now     time.Time
+	space   [64]byte
+}
+
+// tightest writes the three X- headers of one limit.
+func (p *painter) tightest(l *Limits) {
+	if p.LimitHeader != "" && l.HasLimit {
+		p.put(p.LimitHeader, strconv.AppendInt(p.space[:0], int64(l.Limit), 10))
+	}
+	if p.RemainingHeader != "" && l.HasRemaining {
+		p.put(p.RemainingHeader, strconv.AppendInt(p.space[:0], int64(max(0, l.Remaining)), 10))
+	}
+	if p.ResetHeader != "" && l.HasReset() {
+		at := l.Reset
+		if p.ResetFormat.Relative() {
+			at = p.now.Add(l.ResetAfter)
+		}
+		p.put(p.ResetHeader, AppendTime(p.space[:0], at, p.ResetFormat, p.now))
+	}
+	for _, source := range [...]string{l.From.Limit, l.From.Remaining, l.From.Reset} {
+		if p.shows(l, source, p.LimitHeader != "", p.RemainingHeader != "", p.ResetHeader != "") {
+			p.retire(source)
+		}
+	}
+}
+
+// shows says whether all that was read from source is shown in another header.
+func (p *painter) shows(l *Limits, source string, limit, remaining, reset bool) bool {
+	return source != "" && source != p.LimitHeader && source != p.RemainingHeader && source != p.ResetHeader &&
+		(limit || l.From.Limit != source) && (remaining || l.From.Remaining != source) && (reset || l.From.Reset != source)
+}
+
+func (p *painter) retryAfter(wait time.Duration, source string) {
+	if p.RetryAfterHeader == "" {
+		return
+	}
+	wait = max(wait, p.RetryAfterMin)
+	if p.RetryAfterMax > 0 {
+		wait = min(wait, p.RetryAfterMax)
+	}
+	p.put(p.RetryAfterHeader, AppendTime(p.space[:0], p.now.Add(wait), p.RetryAfterFormat, p.now))
+	if source != p.RetryAfterHeader {
+		p.retire(source)
+	}
+}
+
+// put sets a header in place; an equal value is left alone, another one is kept if the face says so.
+func (p *painter) put(name string, value []byte) {
+	have := p.header[name]
+	if len(have) == 1 && have[0] == string(value) {
+		return
+	}
+	if len(have) == 0 {
+		p.header[name] = []string{string(value)}
+		return
+	}
+	if p.KeepOriginal {
+		p.keep(name, have)
+		p.header[name] = []string{string(value)}
+		return
+	}
+	have[0] = string(value)
+	p.header[name] = have[:1]
+}
+
+// retire takes a vendor's header away whose content is shown elsewhere.
+func (p *painter) retire(name string) {
+	have := p.header[name]
+	if len(have) == 0 || p.sources != nil && !slices.Contains(p.sources, name) {
+		return
+	}
+	if p.KeepOriginal {
+		p.keep(name, have)
+	}
+	delete(p.header, name)
+}
+
+// keep moves the vendor's values to their upstream name; the first writer wins, so that what the vendor wrote is never
+// replaced by something of ours.
+func (p *painter) keep(name string, values []string) {
+	if upstream := upstreamName(name); len(p.header[upstream]) == 0 {
+		p.header[upstream] = values
+	}
+}
+
+// A table that spares the usual names a concatenation on every answer.
+var upstreamNames = map[string]string{
+	"X-Ratelimit-Limit": "X-Upstream-Ratelimit-Limit", "X-Ratelimit-Remaining": "X-Upstream-Ratelimit-Remaining",
+	"X-Ratelimit-Reset": "X-Upstream-Ratelimit-Reset", "Retry-After": "X-Upstream-Retry-After",
+	"X-Rate-Limit-Limit": "X-Upstream-Rate-Limit-Limit", "X-Rate-Limit-Remaining": "X-Upstream-Rate-Limit-Remaining",
+	"X-Rate-Limit-Reset": "X-Upstream-Rate-Limit-Reset",
+}
+
+func upstreamName(name string) string {
+	if known, ok := upstreamNames[name]; ok {
+		return known
+	}
+	if len(name) > 2 && name[:2] == "X-" {
+		name = name[2:]
+	}
+	return "X-Upstream-" + name
+}
