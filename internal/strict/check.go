@@ -49,18 +49,18 @@ func (r rules) single() rules {
 
 func (d *decoder) count(n *Node, length int, r rules) {
 	if r.minItems >= 0 && length < r.minItems {
-		d.fault(n, "has %s, must have at least %d", entries(length), r.minItems)
+		d.fault(n, "has %s, must have at least %d", plural(length, "entry", "entries"), r.minItems)
 	}
 	if r.maxItems >= 0 && length > r.maxItems {
-		d.fault(n, "has %s, must have at most %d", entries(length), r.maxItems)
+		d.fault(n, "has %s, must have at most %d", plural(length, "entry", "entries"), r.maxItems)
 	}
 }
 
-func entries(n int) string {
+func plural(n int, one, many string) string {
 	if n == 1 {
-		return "1 entry"
+		many = one
 	}
-	return strconv.Itoa(n) + " entries"
+	return strconv.Itoa(n) + " " + many
 }
 
 func (d *decoder) single(n *Node, v reflect.Value, r rules) {
@@ -73,19 +73,19 @@ func (d *decoder) single(n *Node, v reflect.Value, r rules) {
 		case r.minLength == 1 && length == 0:
 			d.fault(n, "is empty, must not be")
 		case r.minLength >= 0 && length < r.minLength:
-			d.fault(n, "is %d characters long, must be at least %d", length, r.minLength)
+			d.fault(n, "has %s, must have at least %d", plural(length, "character", "characters"), r.minLength)
 		case r.maxLength >= 0 && length > r.maxLength:
-			d.fault(n, "is %d characters long, must be at most %d", length, r.maxLength)
+			d.fault(n, "has %s, must have at most %d", plural(length, "character", "characters"), r.maxLength)
 		}
 		if r.pattern != nil && !r.pattern.MatchString(text) {
 			d.fault(n, "is %q, must match %s%s", text, r.pattern, suchAs(r.examples))
 		}
 	}
 	if r.minimum != "" && less(v, bound(v.Type(), r.minimum)) {
-		d.fault(n, "is %s, must be at least %s", text, r.minimum)
+		d.fault(n, "is %s, must be at least %s", n.text, r.minimum)
 	}
 	if r.maximum != "" && less(bound(v.Type(), r.maximum), v) {
-		d.fault(n, "is %s, must be at most %s", text, r.maximum)
+		d.fault(n, "is %s, must be at most %s", n.text, r.maximum)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // maxSearched bounds, in bytes, what is parsed again to find the line of a syntax error.
-const maxSearched = 16 << 20
+const maxSearched = 8 << 20
 
 // complaints turn what go.yaml.in/yaml says into what is wrong and what would be right. They are matched by substring,
 // the first hit counts, and none repeats the text of the file: it might be a secret whose quotes were forgotten.
@@ -45,22 +45,59 @@ func (d *Document) syntax(data []byte, err error) *Fault {
 	return &Fault{File: d.file, Line: line, Column: column, Message: message}
 }
 
-// locate returns where a document that does not parse goes wrong: the first character of the line after its longest
-// prefix of whole lines that does parse. The parser's own line numbers are often those of the construct around, one too
-// low, or absent. For an unclosed quote or bracket this is where it was opened.
+// locate returns where a document that does not parse goes wrong: the first character of the line after a prefix of
+// whole lines that does parse. The parser's own line numbers are often those of the construct around, one too low, or
+// absent. For an unclosed quote or bracket this is where it was opened.
 func locate(data []byte) (line, column int) {
 	reader := &counter{data: data}
 	_ = parses(reader)
-	end := reader.read // the parser saw nothing behind it, so the fault is no later
-	for budget := maxSearched; end > 0 && budget > 0; budget -= end {
-		end = bytes.LastIndexByte(data[:end-1], '\n') + 1
-		if parses(bytes.NewReader(data[:end])) == nil {
-			break
+	seen := data[:reader.read] // the parser saw nothing behind it, so the fault is no later
+	starts := []int{0}
+	for i, c := range seen {
+		if c == '\n' && i+1 < len(seen) {
+			starts = append(starts, i+1)
 		}
 	}
-	rest, _, _ := bytes.Cut(data[end:], []byte("\n"))
-	indent := len(rest) - len(bytes.TrimLeft(rest, " "))
-	return bytes.Count(data[:end], []byte("\n")) + 1, indent + 1
+	budget := maxSearched
+	sound := func(lines int) bool {
+		budget -= starts[lines]
+		return budget >= 0 && parses(bytes.NewReader(data[:starts[lines]])) == nil
+	}
+	line = lastSound(len(starts)-1, sound)
+	if budget < 0 {
+		line = len(starts) - 1
+	}
+	text := data[starts[line]:]
+	return line + 1, len(text) - len(bytes.TrimLeft(text, " ")) + 1
+}
+
+// lastSound returns a number of lines up to last that are sound while one line more is not; none at all always are.
+// Near last it looks at each line, since half of a text over several lines is not sound either; further away it halves.
+func lastSound(last int, sound func(lines int) bool) int {
+	const near = 32
+	high := last + 1
+	for high > 0 && high > last-near {
+		high--
+		if high == 0 || sound(high) {
+			return high
+		}
+	}
+	low := 0
+	for step := near; high-step > 0; step *= 2 {
+		if sound(high - step) {
+			low = high - step
+			break
+		}
+		high -= step
+	}
+	for high-low > 1 {
+		if middle := (low + high) / 2; sound(middle) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
 }
 
 // parses returns the first syntax error of all the documents in r.

@@ -16,7 +16,8 @@ const (
 type builder struct {
 	doc      *Document
 	faults   Faults
-	open     []*yaml.Node // aliases being expanded, outermost first
+	within   []*yaml.Node // the values around the one being built, outermost first
+	aliases  []*yaml.Node // those of them that are aliases
 	expanded int
 }
 
@@ -36,10 +37,10 @@ func (b *builder) build(y *yaml.Node, path string, depth int) *Node {
 	if y.Kind == yaml.AliasNode {
 		return b.alias(y, path, depth)
 	}
-	if len(b.open) > 0 {
+	if len(b.aliases) > 0 {
 		if b.expanded++; b.expanded > maxExpanded {
 			if b.expanded == maxExpanded+1 {
-				b.fault(b.open[0], path, "aliases add more than %d values: write fewer of them", maxExpanded)
+				b.fault(b.aliases[0], path, "aliases add more than %d values: write fewer of them", maxExpanded)
 			}
 			return n
 		}
@@ -48,6 +49,8 @@ func (b *builder) build(y *yaml.Node, path string, depth int) *Node {
 		b.fault(y, path, "has a tag (!): tags are not read; remove it, or quote the value if the ! belongs to it")
 		return n
 	}
+	b.within = append(b.within, y)
+	defer func() { b.within = b.within[:len(b.within)-1] }()
 	switch y.Kind {
 	case yaml.SequenceNode:
 		n.kind = List
@@ -70,12 +73,12 @@ func (b *builder) build(y *yaml.Node, path string, depth int) *Node {
 }
 
 func (b *builder) alias(y *yaml.Node, path string, depth int) *Node {
-	if slices.Contains(b.open, y.Alias) {
+	if slices.Contains(b.within, y.Alias) {
 		b.fault(y, path, "is an alias of a value that holds it")
 		return &Node{doc: b.doc, path: path, line: y.Line, column: y.Column}
 	}
-	b.open = append(b.open, y.Alias)
-	defer func() { b.open = b.open[:len(b.open)-1] }()
+	b.aliases = append(b.aliases, y)
+	defer func() { b.aliases = b.aliases[:len(b.aliases)-1] }()
 	return b.build(y.Alias, path, depth)
 }
 
