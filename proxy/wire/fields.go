@@ -26,7 +26,8 @@ const maxSpellings = 64
 func parseFields(block string, request bool) (message, error) {
 	n := strings.Count(block, "\n")
 	m := message{header: make(http.Header, n), length: -1}
-	b := builder{header: m.header, values: make([]string, 0, n)}
+	room := make([]string, n+min(n, maxSpellings))
+	b := builder{header: m.header, values: room[:0:n], odd: room[n:n]}
 	for block != "" {
 		line, rest, ok := strings.Cut(block, "\r\n")
 		if !ok {
@@ -128,7 +129,7 @@ func (b *builder) add(canon, name, value string) {
 	b.values = append(b.values, value)
 	n := len(b.values)
 	b.header[canon] = b.values[n-1 : n : n]
-	if name != canon && len(b.odd) < maxSpellings {
+	if name != canon && len(b.odd) < cap(b.odd) {
 		b.odd = append(b.odd, name)
 	}
 }

@@ -1,0 +1,182 @@
+package wire
+
+import (
+	"bytes"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestPermit(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		address string
+		allow   string
+		want    bool
+	}{
+		{"8.8.8.8", "", true},
+		{"2606:4700::1111", "", true},
+		{"10.1.2.3", "", false},
+		{"10.1.2.3", "10.1.0.0/16", true},
+		{"10.2.2.3", "10.1.0.0/16", false},
+		{"127.0.0.1", "", false},
+		{"169.254.169.254", "", false},
+		{"fd00:ec2::254", "", false},
+		{"100.64.1.1", "", false},
+		{"0.0.0.0", "", false},
+		{"::", "", false},
+		{"::1", "", false},
+		{"224.0.0.1", "", false},
+		{"ff02::1", "", false},
+		{"fe80::1%eth0", "", false},
+		{"::ffff:10.0.0.1", "", false},
+		{"::ffff:10.0.0.1", "10.0.0.0/8", true},
+		{"::ffff:8.8.8.8", "", true},
+		{"64:ff9b::a00:1", "", false},
+		{"64:ff9b::808:808", "", true},
+		{"2002:a00:1::1", "", false},
+		{"2002:808:808::1", "", true},
+		{"255.255.255.255", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.address+" "+tt.allow, func(t *testing.T) {
+			t.Parallel()
+			var allow []netip.Prefix
+			if tt.allow != "" {
+				allow = append(allow, netip.MustParsePrefix(tt.allow))
+			}
+			if err := permit(netip.MustParseAddr(tt.address), allow); (err == nil) != tt.want || (err != nil && !isRefused(err)) {
+				t.Errorf("permit(%s) = %v, want permitted = %t", tt.address, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestTarget(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		prefix string
+		url    url.URL
+		want   string // "" = refused
+	}{
+		{"", url.URL{}, "/"},
+		{"/api", url.URL{}, "/api"},
+		{"/api", url.URL{Path: "/users/é x"}, "/api/users/%C3%A9%20x"},
+		{"/api", url.URL{Path: "/a/b", RawPath: "/a%2fb"}, "/api/a%2fb"},
+		{"/api", url.URL{RawPath: "/a/../b"}, "/api/a/../b"},
+		{"/api", url.URL{RawPath: "/a%2Fb/.."}, "/api/a%2Fb/.."},
+		{"/api", url.URL{RawPath: "/..."}, "/api/..."},
+		{"/api", url.URL{RawPath: "/..a/%2e/b%20c"}, "/api/..a/%2e/b%20c"},
+		{"", url.URL{RawPath: "/../x"}, "/../x"},
+		{"", url.URL{RawPath: "/x", ForceQuery: true}, "/x?"},
+		{"", url.URL{RawPath: "/x", RawQuery: "a=%2f|&b"}, "/x?a=%2f|&b"},
+		{"/api", url.URL{RawPath: "/../x"}, ""},
+		{"/api", url.URL{RawPath: "/a/../../x"}, ""},
+		{"/api", url.URL{RawPath: "/%2e%2E/x"}, ""},
+		{"/api", url.URL{RawPath: "/.%252e/x"}, ""},
+		{"/api", url.URL{RawPath: `/..\x`}, ""},
+		{"/api", url.URL{RawPath: "/a%2f..%2f..%2fx"}, ""},
+		{"/api", url.URL{RawPath: "/a%5c..%5c..%5cx"}, ""},
+		{"/api", url.URL{RawPath: "/..;v=1/x"}, ""},
+		{"/api", url.URL{RawPath: "/a%2Fb/../.."}, ""},
+		{"/api", url.URL{RawPath: "/a//../../x"}, ""},
+		{"", url.URL{RawPath: "/a b"}, ""},
+		{"", url.URL{RawPath: "/a\r\nX: 1"}, ""},
+		{"", url.URL{RawPath: "/a#b"}, ""},
+		{"", url.URL{RawPath: "/a?b"}, ""},
+		{"", url.URL{RawPath: "a"}, ""},
+		{"", url.URL{RawPath: "/a", RawQuery: "x y"}, ""},
+		{"", url.URL{RawPath: "/a", RawQuery: "x\nHost: b"}, ""},
+	}
+	for _, tt := range tests {
+		got, err := appendTarget(nil, tt.prefix, &tt.url)
+		if (err == nil) != (tt.want != "") {
+			t.Errorf("appendTarget(%q, %#v) = %v, want refused = %t", tt.prefix, tt.url, err, tt.want == "")
+		} else if err == nil && string(got) != tt.want {
+			t.Errorf("appendTarget(%q, %#v) = %q, want %q", tt.prefix, tt.url, got, tt.want)
+		}
+	}
+}
+
+// FuzzTarget: what goes out is the prefix and the caller's very bytes, one token, and stays below the prefix once every
+// escape is undone and the dots are resolved; or nothing goes out.
+func FuzzTarget(f *testing.F) {
+	f.Add("/a%2Fb//c", "x=1")
+	f.Add("/..%5c..%252f", "")
+	f.Add("/a/..;/b", "?")
+	f.Fuzz(func(t *testing.T, path, query string) {
+		got, err := appendTarget(nil, "/api", &url.URL{RawPath: path, RawQuery: query})
+		if err != nil || path == "" {
+			return
+		}
+		want := "/api" + path
+		if query != "" {
+			want += "?" + query
+		}
+		if string(got) != want {
+			t.Errorf("target = %q, want %q", got, want)
+		}
+		if bytes.ContainsAny(got, " \t\r\n\x00") {
+			t.Errorf("target %q holds a byte that ends it", got)
+		}
+		if climbed := resolve(path); climbed {
+			t.Errorf("target %q leaves /api", got)
+		}
+	})
+}
+
+// resolve walks a path as the laxest vendor does: unescape until it is stable, backslash is slash, parameters are cut off.
+func resolve(path string) (climbed bool) {
+	for {
+		next, err := url.PathUnescape(path)
+		if err != nil || next == path {
+			break
+		}
+		path = next
+	}
+	depth := 0
+	for name := range strings.SplitSeq(strings.ReplaceAll(path, `\`, "/"), "/") {
+		name, _, _ = strings.Cut(name, ";")
+		switch name {
+		case "", ".":
+		case "..":
+			depth--
+		default:
+			depth++
+		}
+		if depth < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// FuzzParseHead: a head is either refused, or says one length in one way, and every value it yields stood in it.
+func FuzzParseHead(f *testing.F) {
+	f.Add("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx-a: 1\r\n\r\n")
+	f.Add("HTTP/1.0 404 \r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n")
+	f.Add("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close, x\r\nX: 1\r\n\r\n")
+	f.Fuzz(func(t *testing.T, head string) {
+		resp, m, err := parseHead(head)
+		if err != nil {
+			return
+		}
+		if m.chunked && m.length >= 0 {
+			t.Errorf("%q: chunked and of length %d", head, m.length)
+		}
+		if resp.StatusCode < 100 || resp.StatusCode > 999 {
+			t.Errorf("%q: status %d", head, resp.StatusCode)
+		}
+		for name, values := range resp.Header {
+			if name != Spelling && (!token(name) || hopByHop(name) || name == "Content-Length") {
+				t.Errorf("%q: header %q came through", head, name)
+			}
+			for _, v := range values {
+				if !strings.Contains(head, v) || strings.ContainsAny(v, "\r\n") {
+					t.Errorf("%q: value %q of %s", head, v, name)
+				}
+			}
+		}
+	})
+}
