@@ -81,6 +81,23 @@ func TestDockerfileRefuses(t *testing.T) {
 	}
 }
 
+// TestDockerfileBuildsAsMake: what is tried with `make build` is what the image holds.
+func TestDockerfileBuildsAsMake(t *testing.T) {
+	t.Parallel()
+	flags := regexp.MustCompile(`go build (.*) -o \S+ \./cmd/sluice`)
+	plain := strings.NewReplacer(`"`, "", "'", "", "$(", "${", ")", "}")
+	line := func(name string) string {
+		found := flags.FindStringSubmatch(strings.ReplaceAll(readRoot(t, name), "$(GO)", "go"))
+		if found == nil {
+			t.Fatalf("%s: got no go build of ./cmd/sluice, want one", name)
+		}
+		return plain.Replace(found[1])
+	}
+	if got, want := line("Dockerfile"), line("Makefile"); got != want {
+		t.Errorf("flags of go build: the Dockerfile has %q, the Makefile %q", got, want)
+	}
+}
+
 func TestDockerfileLines(t *testing.T) {
 	t.Parallel()
 	text := "# a comment\nFROM golang:1.26 AS build\nRUN one && \\\n  # inside\n  two\n\nfrom scratch\nCOPY --from=build --chmod=755 /a /b\n"
