@@ -52,9 +52,9 @@ type Shared struct {
 
 type auth struct {
 	strict.Union `yaml:"-"`
-	Login        *struct{}    `yaml:"login"`
-	Basic        *credentials `yaml:"basic"`
-	Hosts        []string     `yaml:"hosts"`
+	Login        *struct{}    `yaml:"login,omitempty"`
+	Basic        *credentials `yaml:"basic,omitempty"`
+	Hosts        []string     `yaml:"hosts,omitempty"`
 }
 
 type credentials struct {

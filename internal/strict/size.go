@@ -12,16 +12,16 @@ import (
 // 1000, 512B. It is never negative.
 type Size int64
 
-// units are ordered so that String finds the largest binary unit first.
+// units are ordered from large to small, for String; B comes last, for UnmarshalText, since every name ends in it.
 var units = []struct {
 	name  string
 	bytes int64
 }{
-	{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
-	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1},
+	{"TiB", 1 << 40}, {"TB", 1e12}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6},
+	{"KiB", 1 << 10}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1},
 }
 
-// String returns the size in the largest unit that divides it: 8MiB, 4000000B becomes 4MB, 1025B stays.
+// String returns the size in the largest unit that divides it: 8MiB, 4MB, 1025B.
 func (s Size) String() string {
 	for _, u := range units {
 		if s != 0 && int64(s)%u.bytes == 0 {
