@@ -197,21 +197,26 @@ func (c *stdCall) blame(at phase, err error) error {
 		}
 	}
 	if _, ok := errors.AsType[unsent](err); ok || !c.wrote.Load() && at == waiting && c.ctx.Err() == nil && isTLS(err) {
-		at = dialing
+		return blame(c.ctx, dialing, err)
 	}
-	return blame(c.ctx, at, c.sort(err))
+	return blame(c.ctx, at, sortOut(err))
 }
 
-// sort finds the malformed answers among net/http's errors, of which most have no type.
-func (c *stdCall) sort(err error) error {
-	text := err.Error()
-	for _, sign := range []string{"malformed", "Content-Length", "transfer encoding", "exceeded", "chunk", "invalid", "http2:", "unexpected EOF"} {
-		if strings.Contains(text, sign) && !timedOut(err) && !errors.Is(err, context.Canceled) && !isTLS(err) {
+// sortOut finds the malformed answers among net/http's errors, of which most have no type.
+func sortOut(err error) error {
+	if timedOut(err) || errors.Is(err, context.Canceled) || isTLS(err) {
+		return err
+	}
+	for _, sign := range signs {
+		if strings.Contains(err.Error(), sign) {
 			return fmt.Errorf("%w: %w", errProtocol, err)
 		}
 	}
 	return err
 }
+
+// signs are words of net/http (Go 1.26) for an answer that is not valid HTTP.
+var signs = []string{"malformed", "Content-Length", "transfer encoding", "exceeded", "chunk", "invalid", "http2:", "unexpected EOF"}
 
 // uploadBody bounds a request body and remembers why it broke.
 type uploadBody struct {

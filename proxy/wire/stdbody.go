@@ -38,7 +38,7 @@ func (b *stdBody) Read(p []byte) (int, error) {
 	case b.closed.Load():
 		return n, ErrClosed
 	}
-	return n, b.call.blame(reading, b.call.sort(cut(err)))
+	return n, b.call.blame(reading, cut(err))
 }
 
 // Close implements io.Closer; a second one does nothing.
