@@ -101,13 +101,20 @@ func checkBase(base *url.URL) error {
 	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
 		return fmt.Errorf("base %s: it may have a path, but no query and no fragment", base.Redacted())
 	}
-	if err := checkPath(base.EscapedPath()); err != nil {
-		return fmt.Errorf("base %s: %w", base.Redacted(), err)
+	if why := unfit(prefixOf(base)); why != "" {
+		return fmt.Errorf("base %s: its path cannot be sent: %s", base.Redacted(), why)
 	}
-	if climbs(base.EscapedPath()) || !printable(base.Host) || strings.ContainsAny(base.Host, " /\\@") {
+	if climbs(prefixOf(base)) || !printable(base.Host) || strings.ContainsAny(base.Host, " /\\@") {
 		return fmt.Errorf("base %s: its host or path is not in plain form", base.Redacted())
 	}
 	return nil
 }
 
-func prefixOf(base *url.URL) string { return strings.TrimRight(base.EscapedPath(), "/") }
+// prefixOf is what every target of base begins with: "" or a path with a slash before it and none after.
+func prefixOf(base *url.URL) string {
+	path := strings.TrimRight(base.EscapedPath(), "/")
+	if path != "" && path[0] != '/' { // as url.URL.JoinPath leaves it
+		path = "/" + path
+	}
+	return path
+}

@@ -103,6 +103,12 @@ func (s *std) outgoing(ctx context.Context, req *http.Request, target []byte) (*
 	path, query, asked := strings.Cut(string(target), "?")
 	u.RawQuery, u.ForceQuery = query, asked
 	switch {
+	case s.o.Transport != nil: // a recorder matches by a URL it can read, and sends nothing
+		plain, err := url.PathUnescape(path)
+		if err != nil {
+			plain = path
+		}
+		u.Path, u.RawPath = plain, path
 	case s.relays:
 		u.Opaque = "//" + s.o.Base.Host + path // net/http puts the scheme before it
 	case strings.HasPrefix(path, "//"):

@@ -13,8 +13,8 @@ func appendTarget(dst []byte, prefix string, u *url.URL) ([]byte, error) {
 	if path == "" {
 		path = u.EscapedPath()
 	}
-	if err := checkPath(path); err != nil {
-		return dst, err
+	if why := unfit(path); why != "" {
+		return dst, refuse(why)
 	}
 	if why := unprintable(u.RawQuery); why != "" {
 		return dst, refuse("its query holds " + why)
@@ -33,17 +33,18 @@ func appendTarget(dst []byte, prefix string, u *url.URL) ([]byte, error) {
 	return dst, nil
 }
 
-func checkPath(path string) error {
+// unfit says why path cannot stand in a request line as it is, or "".
+func unfit(path string) string {
 	if path != "" && path[0] != '/' {
-		return refuse("it does not begin with a slash")
+		return "it does not begin with a slash"
 	}
 	if why := unprintable(path); why != "" {
-		return refuse("it holds " + why)
+		return "it holds " + why
 	}
 	if strings.IndexByte(path, '?') >= 0 {
-		return refuse("it holds a bare question mark; the query goes apart")
+		return "it holds a bare question mark; the query goes apart"
 	}
-	return nil
+	return ""
 }
 
 // unprintable names the first byte of s that may not stand in a request target, or "". Bytes from 0x80 on pass: some callers
