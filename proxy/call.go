@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/connectors"
+	"sluice/transforms"
 )
 
 // Call is what is known of one request while it travels: who asks, for what, in which view, and what the stages had to say. It
@@ -27,14 +28,18 @@ type Call struct {
 	Arrived    time.Time
 
 	// The stages' words.
-	Egress   netip.Addr    // pace: the source address whose budget this call spends
-	Held     time.Duration // pace: how long it waited for a place
-	Answered string        // who answered: cache, signin, breaker, pace, auth, wire …
-	Cached   string        // cache: hit, stale, miss; "" = no rule
-	Attempts int           // retry: how often it was sent
-	Unread   int           // transform: values that could not be read and were left as they were
+	Egress   netip.Addr          // pace: the source address whose budget this call spends
+	Held     time.Duration       // pace: how long it waited for a place
+	Refused  bool                // pace: the vendor's answer means "too many"; it did nothing
+	Limits   []transforms.Limits // pace: what the answer said of limits
+	Answered string              // who answered: cache, signin, breaker, pace, auth, wire …
+	Cached   string              // cache: hit, stale, miss; "" = no rule
+	Attempts int                 // retry: how often it was sent
+	Unread   int                 // transform: values that could not be read and were left as they were
 
 	trace    *Trace
+	waits    func() // told once when somebody begins to wait for this call's end
+	room     [1]transforms.Limits
 	parent   context.Context
 	deadline time.Time
 
@@ -86,23 +91,33 @@ func (c *Call) Value(key any) any {
 // Done implements context.Context.
 func (c *Call) Done() <-chan struct{} {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.done != nil {
+		defer c.mu.Unlock()
 		return c.done
 	}
 	c.done = make(chan struct{})
-	switch {
-	case c.err != nil:
+	if c.err != nil {
 		close(c.done)
-		return c.done
-	case !c.deadline.IsZero():
+	} else {
+		c.listen()
+	}
+	done, waits := c.done, c.waits
+	c.mu.Unlock()
+	if waits != nil {
+		waits()
+	}
+	return done
+}
+
+// listen ends the call with its deadline and its parent. The caller holds c.mu.
+func (c *Call) listen() {
+	if !c.deadline.IsZero() {
 		c.timer = time.AfterFunc(time.Until(c.deadline), func() { c.end(context.DeadlineExceeded) })
 	}
 	if c.parent.Done() != nil {
 		stop := context.AfterFunc(c.parent, func() { c.end(context.Cause(c.parent)) })
 		c.onEnd(func() { stop() })
 	}
-	return c.done
 }
 
 // Err implements context.Context.

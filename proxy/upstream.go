@@ -85,6 +85,7 @@ func (u *Upstreams) Apply(set *connectors.Set) error {
 		}
 	}
 	u.live.Store(next)
+	u.opts.Metrics.buckets.retain(next.byName)
 	u.kept.sweep()
 	return nil
 }
@@ -98,6 +99,7 @@ func (u *Upstreams) build(set *connectors.Set, conn *connectors.Connection) (htt
 	if err != nil {
 		return nil, err
 	}
+	wire = tap(wire)
 	pace := u.pace(conn)
 	auth, err := u.auth(conn, Chain(wire, pace))
 	if err != nil {
@@ -164,6 +166,7 @@ func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
 		deadline = total
 	}
 	call := newCall(r.Context(), deadline)
+	call.Done() // the caller's own context may end at any time
 	call.Arrived = time.Now()
 	call.Connection, call.Consumer, call.View = up.connection, inside, inside.View
 	call.Route = up.connection.Route(r.Method, rawPath(r))

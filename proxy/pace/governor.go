@@ -14,9 +14,9 @@
 //	told      a limit is known but not its window: Remaining and Reset of the latest answer are the budget
 //	shut      the vendor refused: nothing goes before it said, or before a pause that doubles with each refusal in a row
 //
-// cold → free | counting | told by the first answer; told → counting when the length of the window has been seen; any → shut by a
-// refusal; shut → what it was, by time. In counting, Remaining below what the places say means that somebody else spends: phantom
-// calls are logged until the vendor's reset; Remaining above it takes phantoms back, never own calls.
+// cold → free | counting | told by the first answer; told → counting when an answer names the length of the window; told → cold at
+// the reset; any → shut by a refusal; shut → what it was, by time. In counting, Remaining below what the places say means that
+// somebody else spends: phantom calls are logged until the vendor's reset; Remaining above it takes phantoms back, never own calls.
 package pace
 
 import (
@@ -203,14 +203,15 @@ func (g *Governor) Send(now time.Time) {
 func (g *Governor) Unsend() { g.out-- }
 
 // Lost ends a call that was sent and never answered: the vendor may have counted it, up to now.
-func (g *Governor) Lost(now time.Time) { g.settle(now) }
+func (g *Governor) Lost(now time.Time) { g.settle(now, false) }
 
-// settle moves a call from out to the log.
-func (g *Governor) settle(now time.Time) {
+// settle moves a call from out to the log. While only the vendor's word counts, its Remaining has this call in it already.
+func (g *Governor) settle(now time.Time, told bool) {
 	g.out--
-	if g.window > 0 {
+	switch {
+	case g.window > 0:
 		g.log = append(g.log, now.Add(g.window))
-	} else if g.budget > 0 {
+	case !told && g.budget > 0:
 		g.budget--
 	}
 }
@@ -218,7 +219,8 @@ func (g *Governor) settle(now time.Time) {
 // Answer ends a call by its answer and takes in what it says.
 func (g *Governor) Answer(now time.Time, r Report) {
 	g.expire(now)
-	g.settle(now)
+	g.settle(now, r.HasRemaining)
+	first := !g.known
 	g.known = true
 	if r.HasReset {
 		g.longest = max(g.longest, r.ResetAfter)
@@ -226,7 +228,7 @@ func (g *Governor) Answer(now time.Time, r Report) {
 	}
 	if r.HasRemaining && r.Limit > 0 {
 		g.learn(now, r)
-		g.reconcile(now, r)
+		g.reconcile(now, r, first)
 	}
 	if r.Refused {
 		g.shut(now, r)
@@ -241,40 +243,33 @@ func (g *Governor) learn(now time.Time, r Report) {
 	if g.rule.Limit > 0 && g.rule.Limit < r.Limit {
 		g.limit = g.rule.Limit // a configured ceiling below the vendor's stays
 	}
-	if g.window > 0 {
-		return
-	}
-	switch {
-	case r.Window > 0:
+	if g.window == 0 && r.Window > 0 {
 		g.window = r.Window
-	case r.HasReset && r.Remaining == r.Limit-1:
-		// The first call of a window: Reset tells its whole length, to the second.
-		g.window = r.ResetAfter + ResetSlack
-	}
-	if g.window > 0 {
 		g.log = append(g.log, now.Add(g.window))
 	}
 }
 
 // reconcile holds Remaining against the places.
-func (g *Governor) reconcile(now time.Time, r Report) {
+func (g *Governor) reconcile(now time.Time, r Report, first bool) {
 	if g.window == 0 {
-		// Calls that are out may or may not be counted in Remaining: assume not.
-		g.budget = r.Remaining
+		// Calls that are out may or may not be counted in Remaining: assume not. Answers may overtake each other, so that after
+		// the first word of a window only a lower one counts.
+		if first || r.Remaining < g.budget {
+			g.budget = r.Remaining
+		}
 		return
 	}
-	// A configured ceiling below the vendor's limit leaves the difference to others.
+	// Of the calls that are out or in the log, the vendor may count all in its present window, or this one alone.
 	spent := r.Limit - r.Remaining
-	others := spent - len(g.log) - g.out
-	if others <= 0 {
-		g.phantoms = 0
-		return
+	least, most := spent-len(g.log)-g.out, spent-1
+	others := max(min(g.phantoms, most), least, 0)
+	if others > g.phantoms {
+		g.phantomT = now.Add(g.window)
+		if r.HasReset {
+			g.phantomT = g.resetT
+		}
 	}
 	g.phantoms = others
-	g.phantomT = now.Add(g.window)
-	if r.HasReset {
-		g.phantomT = g.resetT
-	}
 }
 
 // shut closes the gate after a refusal.
@@ -305,5 +300,6 @@ func (g *Governor) expire(now time.Time) {
 	if g.window == 0 && !g.resetT.IsZero() && !g.resetT.After(now) {
 		g.budget = g.limit
 		g.resetT = time.Time{}
+		g.known = false
 	}
 }

@@ -1,0 +1,264 @@
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/fault"
+	"sluice/proxy/wire"
+)
+
+// Front is the door for consumers. It finds the connection that a request is for, admits its consumer, copies the request out of the
+// engine's memory, hands it to the connection's chain and streams the answer back. Only front*.go know Fiber, and nothing of
+// Fiber's memory leaves them.
+type Front struct {
+	upstreams *Upstreams
+	log       *slog.Logger
+	base      context.Context // ends when the house stops at once
+	idPrefix  string
+	lastID    atomic.Uint64
+	inFlight  atomic.Int64
+	hangups   *hangups
+}
+
+// NewFront returns a door to upstreams. Calls end when ctx does.
+func NewFront(ctx context.Context, upstreams *Upstreams) *Front {
+	var seed [5]byte
+	_, _ = rand.Read(seed[:]) // never fails (crypto/rand)
+	return &Front{
+		upstreams: upstreams, log: upstreams.opts.Log, base: ctx,
+		idPrefix: hex.EncodeToString(seed[:]) + "-", hangups: newHangups(ctx),
+	}
+}
+
+// methods are all that a vendor's API may want; the engine answers 400 to others.
+var methods = []string{
+	"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT",
+	"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "LINK", "UNLINK", "QUERY", "MERGE",
+}
+
+// maxHead bounds a request's line and headers when the configuration does not say.
+const maxHead = 64 << 10
+
+// App returns the Fiber application that serves the listener of this name under the bounds of the configuration in force when it is made.
+func (f *Front) App(listener string) *fiber.App {
+	set := f.upstreams.Set()
+	head := int(set.Serving.Header)
+	if head <= 0 {
+		head = maxHead
+	}
+	app := fiber.New(fiber.Config{
+		DisableStartupMessage: true, DisableDefaultDate: true, DisableDefaultContentType: true, DisableHeaderNormalizing: true,
+		DisablePreParseMultipartForm: true, StreamRequestBody: true, ReduceMemoryUsage: true,
+		BodyLimit:      int(max(set.Bounds.RequestBody, 1)),
+		ReadBufferSize: head, IdleTimeout: set.Serving.Idle, ReadTimeout: readTimeout, Concurrency: 1 << 20,
+		RequestMethods: methods,
+		ErrorHandler:   func(c *fiber.Ctx, err error) error { return f.engineError(c.Context(), err) },
+	})
+	server := app.Server()
+	server.NoDefaultServerHeader = true
+	server.NoDefaultDate = true
+	server.CloseOnShutdown = true
+	server.ErrorHandler = func(c *fasthttp.RequestCtx, err error) { _ = f.engineError(c, err) }
+	server.Logger = engineLog{f.log}
+	app.Use(func(c *fiber.Ctx) error {
+		f.serve(c.Context(), listener)
+		return nil
+	})
+	return app
+}
+
+// readTimeout bounds how long a caller may take to send a whole request.
+const readTimeout = 5 * time.Minute
+
+// engineLog keeps the engine's own complaints (a client that sent garbage) at debug level.
+type engineLog struct{ log *slog.Logger }
+
+// Printf implements fasthttp.Logger.
+func (l engineLog) Printf(format string, args ...any) {
+	l.log.Debug("http engine", "message", fmt.Sprintf(format, args...))
+}
+
+// engineError answers what the engine itself refused: a request it could not read.
+func (f *Front) engineError(c *fasthttp.RequestCtx, err error) error {
+	why := fault.New("front", http.StatusBadRequest, "bad_request", "this is not a well-formed HTTP/1.1 request").Because(err)
+	if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
+		why = fault.New("front", http.StatusRequestHeaderFieldsTooLarge, "header_too_large", "the request's line and headers are longer than limits.header allows").Because(err)
+	}
+	f.log.Debug("request refused by the engine", "error", err)
+	c.Response.Header.SetConnectionClose()
+	writeFault(c, nil, nil, why)
+	return nil
+}
+
+// serve answers one request.
+func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {
+	call := newCall(f.base, time.Time{})
+	call.Arrived = time.Now()
+	call.ID = f.requestID(c)
+	defer func() {
+		if p := recover(); p != nil {
+			f.log.Error("panic while answering a request", "id", call.ID, "panic", p, "stack", string(debug.Stack()))
+			f.inFlight.Add(-1)
+			writeFault(c, call, nil, fault.Of(fmt.Errorf("panic: %v", p)))
+			call.end(context.Canceled)
+		}
+	}()
+	inside := f.inFlight.Add(1)
+	gen := f.upstreams.live.Load()
+	if limit := gen.set.Serving.InFlight; limit > 0 && inside > int64(limit) {
+		f.refuse(c, call, nil, fault.New("front", http.StatusServiceUnavailable, "overloaded",
+			"Sluice has %d requests inside already; try again soon", limit).After(time.Second))
+		return
+	}
+	up, r, err := f.request(c, gen, listener, call)
+	if err != nil {
+		f.refuse(c, call, nil, err)
+		return
+	}
+	resp, err := up.chain.RoundTrip(r)
+	if err != nil {
+		f.refuse(c, call, r, err)
+		return
+	}
+	f.answer(c, call, r, resp)
+}
+
+// request finds the upstream of a request, admits its consumer and copies the request out of the engine.
+func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string, call *Call) (*upstream, *http.Request, error) {
+	if err := wellFormed(&c.Request.Header); err != nil {
+		c.Response.Header.SetConnectionClose()
+		return nil, nil, err
+	}
+	place, err := locate(gen, listener, string(c.Request.Header.Host()), string(c.Request.Header.RequestURI()))
+	if err != nil {
+		return nil, nil, err
+	}
+	up := place.upstream
+	call.Remote = remoteOf(c)
+	call.Connection = up.connection
+	header := wire.FromRequest(&c.Request.Header)
+	method := methodName(c.Method())
+	asks := asking{
+		proxyAuthorization: string(c.Request.Header.Peek(fasthttp.HeaderProxyAuthorization)),
+		header:             header, view: place.view, method: method, remote: call.Remote,
+	}
+	if err := admit(gen.set, up.connection, asks, call); err != nil {
+		return nil, nil, err
+	}
+	call.Route = up.connection.Route(method, place.path)
+	call.CallerBase = callerBase(c, place)
+	total := up.connection.Timeouts.Total
+	if call.Route.Total > 0 {
+		total = call.Route.Total
+	}
+	if total > 0 {
+		call.deadline = call.Arrived.Add(total)
+	}
+	conn := c.Conn()
+	call.waits = func() { f.hangups.watch(call, conn) }
+	r, err := newRequest(c, call, method, place, header)
+	return up, r, err
+}
+
+func remoteOf(c *fasthttp.RequestCtx) netip.Addr {
+	if tcp, ok := c.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// methodName returns the method as a string of our own.
+func methodName(raw []byte) string {
+	for _, m := range methods {
+		if string(raw) == m {
+			return m
+		}
+	}
+	return string(raw)
+}
+
+func callerBase(c *fasthttp.RequestCtx, p place) string {
+	scheme := "http://"
+	if c.IsTLS() {
+		scheme = "https://"
+	}
+	return scheme + string(c.Request.Header.Host()) + p.prefix
+}
+
+// requestID takes over the caller's X-Request-Id when it is short and plain, else it makes one that is new to this process.
+func (f *Front) requestID(c *fasthttp.RequestCtx) string {
+	given := c.Request.Header.Peek("X-Request-Id")
+	if len(given) > 0 && len(given) <= 64 && plain(given) {
+		return string(given)
+	}
+	return f.idPrefix + strconv.FormatUint(f.lastID.Add(1), 36)
+}
+
+func plain(text []byte) bool {
+	for _, b := range text {
+		if b <= ' ' || b >= 0x7f || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// refuse answers with a fault.
+func (f *Front) refuse(c *fasthttp.RequestCtx, call *Call, r *http.Request, err error) {
+	f.inFlight.Add(-1)
+	if isHangUp(err) {
+		c.Response.Header.SetConnectionClose()
+	}
+	why := fault.Of(err)
+	if r == nil { // no chain has counted and logged it
+		f.log.Info("request refused", "id", call.ID, "status", why.Status, "code", why.Code, "error", err)
+	}
+	writeFault(c, call, r, why)
+	call.end(context.Canceled)
+}
+
+// answer hands an answer to the engine, which reads its body after this returns and closes it in the end.
+func (f *Front) answer(c *fasthttp.RequestCtx, call *Call, r *http.Request, resp *http.Response) {
+	h := resp.Header
+	if !call.View.Raw {
+		h["X-Sluice-Stage"] = []string{call.Answered}
+		h["X-Sluice-Held-Ms"] = []string{call.HeldMillis()}
+		h["X-Sluice-Request-Id"] = []string{call.ID}
+	}
+	wire.ToResponse(h, &c.Response.Header)
+	c.Response.SetStatusCode(resp.StatusCode)
+	body := &endBody{ReadCloser: resp.Body, end: func() {
+		f.inFlight.Add(-1)
+		call.end(context.Canceled)
+	}}
+	if r.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified {
+		withoutBody(c, r, resp)
+		_ = body.Close()
+		return
+	}
+	c.Response.SetBodyStream(body, int(resp.ContentLength))
+}
+
+// withoutBody sends the head of an answer that has no body, with the length that a body would have had if the vendor said so.
+func withoutBody(c *fasthttp.RequestCtx, r *http.Request, resp *http.Response) {
+	c.Response.SkipBody = true
+	if r.Method == http.MethodHead && resp.ContentLength >= 0 {
+		c.Response.Header.SetContentLength(int(resp.ContentLength))
+		return
+	}
+	c.Response.Header.SetContentLength(-2) // no Content-Length, no Transfer-Encoding
+}

@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"sluice/connectors"
+	"sluice/internal/fault"
+)
+
+// The headers by which a consumer speaks to Sluice itself. They never reach a vendor.
+const (
+	headerKey  = "X-Sluice-Key"
+	headerView = "X-Sluice-View"
+	ownPrefix  = "X-Sluice-"
+)
+
+// asking is what a request shows of who sends it.
+type asking struct {
+	header             http.Header // our own headers and a key in Authorization are taken out of it
+	proxyAuthorization string
+	view               string // from the path
+	method             string
+	remote             netip.Addr
+}
+
+// admit finds the consumer and the view of a request and checks what the consumer may do. A key comes in X-Sluice-Key, in
+// Proxy-Authorization (Basic with the key as password, or Bearer), or in Authorization if it is one of ours: then it is taken
+// out, because it is not for the vendor.
+func admit(set *connectors.Set, conn *connectors.Connection, a asking, call *Call) error {
+	key := a.key()
+	consumer := set.Anonymous
+	if key != "" {
+		known, ok := set.ConsumerOf(key)
+		if !ok {
+			return fault.New("front", http.StatusUnauthorized, "unknown_key", "this access key is not known here; an operator makes one with `sluice keys create`")
+		}
+		consumer = known
+	}
+	if consumer == nil {
+		return fault.New("front", http.StatusUnauthorized, "key_required", "an access key is required: send it in %s, or as the password of HTTP Basic", headerKey)
+	}
+	call.Consumer, call.View = consumer, consumer.View
+	switch {
+	case !consumer.From(a.remote):
+		return fault.New("front", http.StatusForbidden, "network_refused", "consumer %s may not call from this address", consumer.Name)
+	case consumer.Connections != nil && !consumer.Connections[conn.Name]:
+		return fault.New("front", http.StatusForbidden, "connection_refused", "consumer %s may not use connection %s", consumer.Name, conn.Name)
+	case consumer.Methods != nil && !consumer.Methods[a.method]:
+		return fault.New("front", http.StatusForbidden, "method_refused", "consumer %s may not use method %s", consumer.Name, a.method)
+	}
+	return chooseView(set, a, call)
+}
+
+// chooseView lets a consumer that may name a view name one.
+func chooseView(set *connectors.Set, a asking, call *Call) error {
+	name := a.view
+	if asked := a.header.Get(headerView); asked != "" {
+		name = asked
+	}
+	a.dropOwn()
+	if name == "" || name == call.View.Name {
+		return nil
+	}
+	if !call.Consumer.ChooseView {
+		return fault.New("front", http.StatusForbidden, "view_refused", "consumer %s has the view %s and may not choose another", call.Consumer.Name, call.View.Name)
+	}
+	view := set.Views[name]
+	if view == nil {
+		return fault.New("front", http.StatusNotFound, "unknown_view", "no view is called %q", name)
+	}
+	call.View = view
+	return nil
+}
+
+// key takes the caller's access key out of the header.
+func (a *asking) key() string {
+	if key := a.header.Get(headerKey); key != "" {
+		return key
+	}
+	if key := keyIn(a.proxyAuthorization); key != "" {
+		return key
+	}
+	key := keyIn(a.header.Get("Authorization"))
+	if connectors.IsKey(key) {
+		delete(a.header, "Authorization")
+		return key
+	}
+	return ""
+}
+
+// keyIn reads Basic with the key as password, or Bearer.
+func keyIn(authorization string) string {
+	scheme, value, _ := strings.Cut(authorization, " ")
+	value = strings.TrimSpace(value)
+	switch {
+	case strings.EqualFold(scheme, "bearer"):
+		return value
+	case strings.EqualFold(scheme, "basic"):
+		pair, err := base64.StdEncoding.DecodeString(value)
+		if err != nil {
+			return ""
+		}
+		_, password, _ := strings.Cut(string(pair), ":")
+		return password
+	}
+	return ""
+}
+
+// dropOwn takes out the headers that are for us.
+func (a *asking) dropOwn() {
+	for name := range a.header {
+		if strings.HasPrefix(name, ownPrefix) {
+			delete(a.header, name)
+		}
+	}
+}

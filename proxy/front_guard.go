@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/fault"
+)
+
+// wellFormed refuses what two HTTP parsers could read differently (request smuggling): both Content-Length and Transfer-Encoding, a
+// repeated or odd Content-Length, a Transfer-Encoding other than chunked, folded lines, white space before a colon, control
+// characters, and more than one Host. It looks at the bytes as they came, not at what the engine made of them.
+func wellFormed(h *fasthttp.RequestHeader) error {
+	var lengths, encodings, hosts int
+	raw := h.RawHeaders()
+	for len(raw) > 0 {
+		line := raw
+		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+			line, raw = raw[:i], raw[i+1:]
+		} else {
+			raw = nil
+		}
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+		if len(line) == 0 {
+			continue
+		}
+		name, value, ok := bytes.Cut(line, []byte{':'})
+		if !ok || !isToken(name) {
+			return ambiguous("a header line has no name, white space in its name, or is folded")
+		}
+		if hasControl(value) {
+			return ambiguous("a header value holds a control character")
+		}
+		switch {
+		case equalFold(name, "content-length"):
+			lengths++
+			if !isDigits(bytes.TrimSpace(value)) {
+				return ambiguous("Content-Length is not a number")
+			}
+		case equalFold(name, "transfer-encoding"):
+			encodings++
+			if !equalFold(bytes.TrimSpace(value), "chunked") {
+				return ambiguous("Transfer-Encoding is not chunked")
+			}
+		case equalFold(name, "host"):
+			hosts++
+		}
+	}
+	switch {
+	case lengths > 1 || encodings > 1 || lengths+encodings > 1:
+		return ambiguous("it gives its length more than once")
+	case hosts > 1:
+		return ambiguous("it has more than one Host")
+	case encodings > 0 && !h.IsHTTP11():
+		return ambiguous("Transfer-Encoding needs HTTP/1.1")
+	}
+	return nil
+}
+
+func ambiguous(why string) *fault.Error {
+	return fault.New("front", http.StatusBadRequest, "ambiguous_request", "two HTTP parsers could read this request differently: %s", why)
+}
+
+// isToken tells whether name is a header name (RFC 9110 section 5.6.2).
+func isToken(name []byte) bool {
+	for _, b := range name {
+		if !tokenByte[b] {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+var tokenByte = func() (table [256]bool) {
+	for _, b := range []byte("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+		table[b] = true
+	}
+	return table
+}()
+
+func hasControl(value []byte) bool {
+	for _, b := range value {
+		if b < ' ' && b != '\t' || b == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+func isDigits(value []byte) bool {
+	for _, b := range value {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return len(value) > 0
+}
+
+// equalFold compares ASCII without case; lower is in lower case.
+func equalFold(text []byte, lower string) bool {
+	if len(text) != len(lower) {
+		return false
+	}
+	for i, b := range text {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if b != lower[i] {
+			return false
+		}
+	}
+	return true
+}

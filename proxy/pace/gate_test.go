@@ -1,0 +1,237 @@
+package pace_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/proxy/pace"
+)
+
+const (
+	window = time.Minute
+	limit  = 60
+)
+
+// vendor answers after half a round trip each way and counts in between.
+type vendor struct {
+	mu    sync.Mutex
+	lim   limiter
+	skew  time.Duration
+	mute  bool // says nothing of limits
+	rtt   time.Duration
+	calls atomic.Int64
+	no    atomic.Int64
+}
+
+func (v *vendor) call() pace.Report {
+	time.Sleep(v.rtt / 2)
+	v.mu.Lock()
+	now := time.Now()
+	permitted, l, remaining, reset := v.lim.Take(now)
+	v.mu.Unlock()
+	if permitted {
+		v.calls.Add(1)
+	} else {
+		v.no.Add(1)
+	}
+	time.Sleep(v.rtt - v.rtt/2)
+	r := answer(now, permitted, l, remaining, reset, v.skew)
+	if v.mute {
+		return pace.Report{Refused: r.Refused}
+	}
+	return r
+}
+
+// drive lets eight workers call as fast as the gate lets them, for so many windows.
+func drive(t *testing.T, g *pace.Gate, v *vendor, windows int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(windows)*window)
+	defer cancel()
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				if err := g.Enter(ctx, 10*time.Minute); err != nil {
+					if ctx.Err() == nil {
+						t.Errorf("Enter: %v", err)
+					}
+					return
+				}
+				g.Leave(v.call())
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func TestNoAvoidableRefusal(t *testing.T) {
+	t.Parallel()
+	rule := pace.Rule{Limit: limit, Window: window}
+	spread := pace.Rule{Limit: limit, Window: window, Spread: true}
+	tests := []struct {
+		name   string
+		rule   pace.Rule
+		v      *vendor
+		atMost int64 // refusals
+		share  float64
+	}{
+		{"window from the first call", rule, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.98},
+		{"window on a grid", rule, &vendor{lim: &fixed{limit: limit, window: window, grid: true}}, 0, 0.98},
+		{"sliding log", rule, &vendor{lim: &sliding{limit: limit, window: window}}, 0, 0.98},
+		{"token bucket", rule, &vendor{lim: &bucket{limit: limit, window: window}}, 0, 0.95},
+		{"vendor's clock 5 s behind", rule, &vendor{lim: &fixed{limit: limit, window: window}, skew: -5 * time.Second}, 0, 0.98},
+		{"no headers", rule, &vendor{lim: &fixed{limit: limit, window: window}, mute: true}, 0, 0.98},
+		{"spread", spread, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.95},
+		{"limit learned", pace.Rule{}, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.90},
+		{"limit learned, clock ahead", pace.Rule{}, &vendor{lim: &fixed{limit: limit, window: window}, skew: 5 * time.Second}, 0, 0.90},
+		{"limit learned in mid-window", pace.Rule{}, &vendor{lim: &fixed{limit: limit, window: window, grid: true}}, 0, 0.90},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(17*time.Second + 300*time.Millisecond) // off the grid
+				tt.v.rtt = 300 * time.Millisecond
+				const windows = 10
+				drive(t, pace.NewGate(tt.rule, 100), tt.v, windows)
+				if got := tt.v.no.Load(); got > tt.atMost {
+					t.Errorf("refused %d times, want at most %d", got, tt.atMost)
+				}
+				if got := float64(tt.v.calls.Load()) / (windows * limit); got < tt.share {
+					t.Errorf("used %.1f %% of what the vendor permits, want at least %.0f %%", got*100, tt.share*100)
+				}
+			})
+		})
+	}
+}
+
+func TestSpentWindowAtStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lim := &fixed{limit: limit, window: window}
+		for range 57 { // spent before we started
+			lim.Take(time.Now())
+		}
+		v := &vendor{lim: lim, rtt: 300 * time.Millisecond}
+		drive(t, pace.NewGate(pace.Rule{Limit: limit, Window: window}, 100), v, 2)
+		if got := v.no.Load(); got != 0 {
+			t.Errorf("refused %d times, want 0: the first answer said that 2 were left", got)
+		}
+	})
+}
+
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := pace.NewGate(pace.Rule{Limit: 1, Window: window}, 1)
+		enter := func(patience time.Duration) error { return g.Enter(t.Context(), patience) }
+		if err := enter(0); err != nil {
+			t.Fatalf("first Enter: %v", err)
+		}
+		g.Leave(pace.Report{})
+		start := time.Now()
+		refusal := new(pace.Refusal)
+		if err := enter(25 * time.Second); !errors.As(err, &refusal) || refusal.Full || refusal.Wait != window {
+			t.Errorf("Enter with 25 s of patience = %v, want a refusal that names %v", err, window)
+		}
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("a hopeless caller waited %v, want an answer at once", waited)
+		}
+		waits := make(chan error, 1)
+		go func() { waits <- enter(2 * window) }()
+		synctest.Wait()
+		if err := enter(10 * window); !errors.As(err, &refusal) || !refusal.Full {
+			t.Errorf("Enter behind a full queue = %v, want a refusal that says so", err)
+		}
+		if err := <-waits; err != nil {
+			t.Errorf("patient Enter: %v", err)
+		}
+		if waited := time.Since(start); waited != window {
+			t.Errorf("the patient caller waited %v, want %v", waited, window)
+		}
+	})
+}
+
+func TestCallerWhoLeavesTakesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := pace.NewGate(pace.Rule{Limit: 1, Window: window}, 10)
+		if err := g.Enter(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		g.Leave(pace.Report{})
+		gone, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { left <- g.Enter(gone, 10*window) }()
+		synctest.Wait()
+		stays := make(chan time.Time, 1)
+		go func() {
+			if err := g.Enter(t.Context(), 10*window); err != nil {
+				t.Errorf("Enter: %v", err)
+			}
+			stays <- time.Now()
+		}()
+		synctest.Wait()
+		start := time.Now()
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("who left got %v, want %v", err, context.Canceled)
+		}
+		if got := (<-stays).Sub(start); got != window {
+			t.Errorf("who stayed waited %v, want %v: the place of who left", got, window)
+		}
+		if s := g.State(); s.Waiting != 0 {
+			t.Errorf("%d callers wait, want 0", s.Waiting)
+		}
+	})
+}
+
+func TestRefusalShuts(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		r    pace.Report
+		want time.Duration
+	}{
+		{"Retry-After", pace.Report{Refused: true, RetryAfter: 7 * time.Second}, 7 * time.Second},
+		{"reset", pace.Report{Refused: true, HasReset: true, ResetAfter: 9 * time.Second}, 9*time.Second + pace.ResetSlack},
+		{"nothing said", pace.Report{Refused: true}, 5 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g := pace.NewGate(pace.Rule{}, 10)
+				if err := g.Enter(t.Context(), 0); err != nil {
+					t.Fatal(err)
+				}
+				g.Leave(tt.r)
+				start := time.Now()
+				if err := g.Enter(t.Context(), window); err != nil {
+					t.Fatal(err)
+				}
+				if got := time.Since(start); got != tt.want {
+					t.Errorf("after a refusal the next call went after %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkEnterLeave(b *testing.B) {
+	g := pace.NewGate(pace.Rule{Limit: 1 << 30, Window: time.Second}, 10)
+	r := pace.Report{HasRemaining: true, Limit: 1 << 30, Remaining: 1 << 29}
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := g.Enter(ctx, time.Second); err != nil {
+			b.Fatal(err)
+		}
+		g.Leave(r)
+	}
+}
