@@ -17,12 +17,12 @@ func (d *decoder) check(n *Node, v reflect.Value, r rules) {
 		v = v.Elem()
 	}
 	switch {
-	case v.Kind() == reflect.Slice:
+	case isList(v.Type()):
 		d.count(n, v.Len(), r)
 		for i := range v.Len() {
 			d.check(n.item(i), v.Index(i), r.single())
 		}
-	case v.Kind() == reflect.Map:
+	case isMap(v.Type()):
 		d.count(n, v.Len(), r)
 		for i, name := range n.names {
 			d.check(n.children[i], v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())), r.single())

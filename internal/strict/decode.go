@@ -78,6 +78,9 @@ func (d *decoder) value(n *Node, v reflect.Value) {
 	case reflect.Slice:
 		d.list(n, v)
 	case reflect.Interface:
+		if v.NumMethod() > 0 {
+			panic(fmt.Sprintf("strict: %s: only the empty interface can be decoded, not %s", n.path, v.Type()))
+		}
 		if plain := d.plain(n); plain != nil {
 			v.Set(reflect.ValueOf(plain))
 		}
@@ -153,7 +156,7 @@ func (d *decoder) absent(n *Node, v reflect.Value, f field) {
 func setDefault(parent *Node, v reflect.Value, f field) {
 	n := &Node{doc: parent.doc, path: join(parent.path, f.name), source: "default of " + f.name}
 	leaf := f.typ
-	if f.typ.Kind() == reflect.Slice && (!readsItself(f.typ) || isMany(f.typ)) {
+	if isList(f.typ) {
 		n.kind, leaf = List, f.typ.Elem()
 		for _, text := range f.rules.defaults {
 			n.children = append(n.children, n.literal(text, leaf))
@@ -261,6 +264,21 @@ func readsItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(reflect.TypeFor[Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) ||
 		t == reflect.TypeFor[time.Duration]()
+}
+
+// isList and isMap report whether t holds entries that this package decodes one by one.
+func isList(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && (!readsItself(t) || isMany(t))
+}
+
+func isMap(t reflect.Type) bool { return t.Kind() == reflect.Map && !readsItself(t) }
+
+// leafOf returns the type of the single values in t: the entries of lists and maps, behind pointers.
+func leafOf(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer || isList(t) || isMap(t) {
+		t = t.Elem()
+	}
+	return t
 }
 
 // isScalar reports whether a single scalar can fill t.

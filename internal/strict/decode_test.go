@@ -280,6 +280,24 @@ func TestTypesThatPanic(t *testing.T) {
 			B int `yaml:"b" jsonschema:"default=0,minimum=1"`
 		}{}, "default of b: b: is 0, must be at least 1"},
 		{"embedded without inline", &struct{ Shared }{}, `embeds strict_test.Shared: tag it yaml:",inline" or yaml:"-"`},
+		{"pattern of a number", &struct {
+			A int `yaml:"a" jsonschema:"pattern=x"`
+		}{}, "A: jsonschema tag: pattern, minLength or maxLength means nothing for int"},
+		{"bounds of a string", &struct {
+			A []string `yaml:"a" jsonschema:"minimum=1"`
+		}{}, "A: jsonschema tag: minimum or maximum means nothing for []string"},
+		{"count of a string", &struct {
+			A string `yaml:"a" jsonschema:"minItems=1"`
+		}{}, "A: jsonschema tag: minItems or maxItems means nothing for string"},
+		{"choice of secrets", &struct {
+			A map[string]strict.Secret `yaml:"a" jsonschema:"enum=x"`
+		}{}, "A: jsonschema tag: enum means nothing for map[string]strict.Secret"},
+		{"default of a secret", &struct {
+			A strict.Secret `yaml:"a" jsonschema:"default=${env:X}"`
+		}{}, "A: jsonschema tag: default means nothing for strict.Secret"},
+		{"interface with methods", &struct {
+			A fmt.Stringer `yaml:"a"`
+		}{}, "strict: a: only the empty interface can be decoded, not fmt.Stringer"},
 		{"channel", &struct {
 			A chan int `yaml:"a"`
 		}{}, "strict: a: fields of type chan int cannot be decoded"},

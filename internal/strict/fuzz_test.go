@@ -2,6 +2,7 @@ package strict_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,4 +84,47 @@ func FuzzSecret(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzOverride: a variable under the prefix is either used or unknown, what is used leaves its mark on the document, and
+// what is not leaves none.
+func FuzzOverride(f *testing.F) {
+	for _, seed := range []string{
+		"LOG", "BASE_URL", "BASE_PATH", "LISTENERS_MAIN_PORT", "LISTENERS_MY_ADMIN_V2_KEY", "RULES_1_WAIT", "RULES_9_PORT", "LOG_",
+		"ARGS_DEEP_0_X", "AUTH_BASIC_USER", "NAMES", "NAMES_0", "_", "TWIN_A",
+	} {
+		f.Add(seed, "5")
+	}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		if strings.Contains(name, "=") {
+			return
+		}
+		name = "SLUICE_" + name
+		d, into := parse(t, layered), settings{}
+		used, unknown := d.Override(&into, "SLUICE", []string{name + "=" + value})
+		if all := append(used, unknown...); !slices.Equal(all, []string{name}) {
+			t.Errorf("Override(%s) = %q, %q, want it in exactly one", name, used, unknown)
+		}
+		for _, fault := range strict.Decode(d, &into) {
+			if fault.File != "environment "+name {
+				t.Errorf("Decode() after %s=%q = %q, want a fault of the variable alone", name, value, fault)
+			}
+		}
+		marked := slices.ContainsFunc(marks(d.Root(), nil), func(file string) bool { return file == "environment "+name })
+		if marked != (used != nil) {
+			t.Errorf("after Override(%s) used = %q, marked = %t, want them to agree", name, used, marked)
+		}
+	})
+}
+
+// marks adds the place of each node at and below n.
+func marks(n *strict.Node, files []string) []string {
+	files = append(files, n.Faultf("").File)
+	for _, item := range n.Items() {
+		files = marks(item, files)
+	}
+	for _, name := range n.Names() {
+		files = marks(n.Child(name), files)
+	}
+	return files
 }

@@ -102,7 +102,7 @@ func ways(t reflect.Type, n *Node) []way {
 // ways returns the steps to what the file holds below n, each of the entry type of t; any for a type that reads itself.
 func (n *Node) ways(t reflect.Type) []way {
 	entry := reflect.TypeFor[any]()
-	if k := t.Kind(); (k == reflect.Map || k == reflect.Slice) && (!readsItself(t) || isMany(t)) {
+	if isList(t) || isMap(t) {
 		entry = t.Elem()
 	}
 	all := make([]way, len(n.children))

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Union marks a struct of which exactly one key must be set; the key that is set says what the value is. Embed it:
@@ -99,7 +100,33 @@ func rulesOf(t reflect.Type, f reflect.StructField) rules {
 			panic(fmt.Sprintf("strict: %s.%s: jsonschema tag: %v", t, f.Name, err))
 		}
 	}
+	if word := r.idle(f.Type); word != "" {
+		panic(fmt.Sprintf("strict: %s.%s: jsonschema tag: %s means nothing for %s", t, f.Name, word, f.Type))
+	}
 	return r
+}
+
+// idle returns a rule that has no meaning for a field of type t; empty when there is none.
+func (r rules) idle(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	leaf := leafOf(t)
+	zero := reflect.Zero(leaf)
+	ordered := zero.CanInt() || zero.CanUint() || zero.CanFloat() || leaf == reflect.TypeFor[time.Time]()
+	switch {
+	case (r.minItems >= 0 || r.maxItems >= 0) && !isList(t) && !isMap(t):
+		return "minItems or maxItems"
+	case (r.minimum != "" || r.maximum != "") && !ordered:
+		return "minimum or maximum"
+	case (r.pattern != nil || r.minLength >= 0 || r.maxLength >= 0) && leaf.Kind() != reflect.String:
+		return "pattern, minLength or maxLength"
+	case r.enum != nil && (!isScalar(leaf) || leaf.Kind() == reflect.Interface || leaf == reflect.TypeFor[Secret]()):
+		return "enum"
+	case len(r.defaults) > 1 && !isList(t), r.defaults != nil && (isMap(t) || leaf == reflect.TypeFor[Secret]()):
+		return "default"
+	}
+	return ""
 }
 
 func (r *rules) set(name, value string) (err error) {

@@ -139,14 +139,9 @@ func (g *generator) structure(t reflect.Type) *jsonschema.Schema {
 
 // property returns the schema of a field: that of its type, and what its tags say.
 func (g *generator) property(f field) *jsonschema.Schema {
-	s, leaf := g.of(f.typ), f.typ
+	s, leaf := g.of(f.typ), leafOf(f.typ)
 	for _, single := range singles(s) {
 		constrain(single, f.rules)
-	}
-	for leaf.Kind() == reflect.Pointer || leaf.Kind() == reflect.Slice || leaf.Kind() == reflect.Map {
-		if leaf = leaf.Elem(); leaf.Kind() == reflect.Interface {
-			break
-		}
 	}
 	s.MinItems, s.MaxItems = nonNegative(f.rules.minItems), nonNegative(f.rules.maxItems)
 	if s.Type == "object" {
@@ -162,14 +157,14 @@ func (g *generator) property(f field) *jsonschema.Schema {
 	for _, text := range f.rules.examples {
 		s.Examples = append(s.Examples, typed(text, leaf))
 	}
-	if s.Type == "array" && f.rules.defaults != nil {
-		values := []any{}
-		for _, text := range f.rules.defaults {
-			values = append(values, typed(text, leaf))
-		}
-		s.Default = values
-	} else if f.rules.defaults != nil {
-		s.Default = typed(f.rules.defaults[0], leaf)
+	var defaults []any
+	for _, text := range f.rules.defaults {
+		defaults = append(defaults, typed(text, leaf))
+	}
+	if s.Type == "array" && defaults != nil || len(defaults) > 1 {
+		s.Default = defaults
+	} else if defaults != nil {
+		s.Default = defaults[0]
 	}
 	return s
 }

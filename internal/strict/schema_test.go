@@ -22,7 +22,7 @@ type documented struct {
 	Wait    *listener              `yaml:"wait" jsonschema_description:"One of several."`
 	Timeout strict.Size            `yaml:"timeout" jsonschema:"minimum=1KiB,maximum=8MiB,default=64KiB" jsonschema_description:"How much."`
 	Tags    []string               `yaml:"tags" jsonschema:"minItems=1,maxItems=3,enum=a,enum=b,default=a,default=b"`
-	Codes   strict.OneOrMany[int]  `yaml:"codes" jsonschema:"minimum=100,default=200"`
+	Codes   strict.OneOrMany[int]  `yaml:"codes" jsonschema:"minimum=100,default=200,default=204"`
 	Weights map[string]float64     `yaml:"weights" jsonschema:"minimum=0,maxItems=2"`
 	Auth    auth                   `yaml:"auth"`
 	Any     any                    `yaml:"any" jsonschema_description:"Whatever."`

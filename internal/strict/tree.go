@@ -85,6 +85,7 @@ func (b *builder) alias(y *yaml.Node, path string, depth int) *Node {
 // mapping fills n with the entries of y; merged ones come last and only where y itself has no such key.
 func (b *builder) mapping(n *Node, y *yaml.Node, depth int) {
 	var merges []*yaml.Node
+	seen := map[string]*Node{}
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := y.Content[i], y.Content[i+1]
 		if key.Kind == yaml.ScalarNode && key.ShortTag() == tagMerge {
@@ -97,14 +98,15 @@ func (b *builder) mapping(n *Node, y *yaml.Node, depth int) {
 		}
 		child := b.build(value, join(n.path, name), depth+1)
 		child.keyLine, child.keyColumn = key.Line, key.Column
-		if first := n.Child(name); first != nil {
+		if first := seen[name]; first != nil {
 			b.fault(key, child.path, "is set twice, first at %d:%d: keep one", first.keyLine, first.keyColumn)
 			continue
 		}
+		seen[name] = child
 		n.names, n.children = append(n.names, name), append(n.children, child)
 	}
 	for _, merge := range merges {
-		b.merge(n, merge, depth)
+		b.merge(n, seen, merge, depth)
 	}
 }
 
@@ -127,8 +129,8 @@ func (b *builder) name(key *yaml.Node, path string) (string, bool) {
 	return "", false
 }
 
-// merge adds what n has not yet from the value of a << key: an alias of a mapping, a mapping, or a list of these.
-func (b *builder) merge(n *Node, value *yaml.Node, depth int) {
+// merge adds what n has not yet, as seen says, from the value of a << key: an alias of a mapping, a mapping, or a list of these.
+func (b *builder) merge(n *Node, seen map[string]*Node, value *yaml.Node, depth int) {
 	from := b.build(value, n.path, depth+1)
 	sources := []*Node{from}
 	if from.kind == List {
@@ -140,9 +142,10 @@ func (b *builder) merge(n *Node, value *yaml.Node, depth int) {
 			continue
 		}
 		for j, name := range source.names {
-			if n.Child(name) == nil {
+			if seen[name] == nil {
 				child := source.children[j]
 				child.rebase(join(n.path, name))
+				seen[name] = child
 				n.names, n.children = append(n.names, name), append(n.children, child)
 			}
 		}
