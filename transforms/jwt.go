@@ -11,11 +11,9 @@ import (
 // jwtExpiry returns a JWT's exp. The signature is not looked at: the vendor who issued the token judges it, and all that
 // is asked here is when to sign in again. An unknown algorithm is therefore no obstacle.
 func jwtExpiry(token string) (time.Time, bool) {
-	var claims jwt.MapClaims
-	parsed, _, _ := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(token, &claims)
-	if parsed == nil || claims == nil {
-		return time.Time{}, false
-	}
+	claims := jwt.MapClaims{}
+	// The error tells of the algorithm and the signature too; whether the claims could be read, they tell themselves.
+	_, _, _ = jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(token, claims)
 	number, ok := claims["exp"].(json.Number)
 	if !ok {
 		return time.Time{}, false

@@ -63,7 +63,11 @@ type timeField struct {
 // ErrUnreadable and names a header whose value could not be read; that value is missing from the result. A Retry-After
 // that belongs to no policy is in the first Limits, which is made for it if there is none.
 func (r *LimitReader) Read(h http.Header, now time.Time) ([]Limits, []error) {
-	return r.Append(nil, h, now)
+	limits, errs := r.Append(nil, h, now)
+	if len(limits) == 0 {
+		return nil, errs
+	}
+	return limits, errs
 }
 
 // Append is Read onto dst; with room in dst it does not allocate for headers of whole numbers and IMF dates.

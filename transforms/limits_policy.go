@@ -36,6 +36,9 @@ func (a *answer) policy(p *policyReader) {
 	if !l.empty() || l.Window != p.window {
 		a.limits = append(a.limits, l)
 	}
+	for i := range others {
+		others[i].From.Limit = p.limit
+	}
 	a.limits = append(a.limits, others...)
 }
 

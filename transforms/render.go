@@ -7,77 +7,6 @@ import (
 	"time"
 )
 
-// Face is how a view shows limits to a consumer. Header names are in canonical spelling; an empty one is not written.
-// Numbers are rounded against the caller (counts down, times up): an intermediary must not make a limit look more
-// permissive (draft-ietf-httpapi-ratelimit-headers). The zero Face changes nothing.
-type Face struct {
-	LimitHeader      string
-	RemainingHeader  string
-	ResetHeader      string
-	ResetFormat      Format
-	RetryAfterHeader string
-	RetryAfterFormat Format
-	RetryAfterMin    time.Duration // 0 = no bound
-	RetryAfterMax    time.Duration // 0 = no bound; a consumer's own bound, since he would wait no longer anyway
-	IETF             bool          // RateLimit and RateLimit-Policy as in draft -10, all policies
-	KeepOriginal     bool          // what the vendor wrote moves to X-Upstream-<name without X->
-}
-
-// Faces is the table of the views that consumers are known to need. SailPoint's connectors read Unix seconds and accept a
-// Retry-After of 1 to 180 s.
-var Faces = map[string]Face{
-	"untouched": {},
-	"sailpoint": {
-		LimitHeader: "X-Ratelimit-Limit", RemainingHeader: "X-Ratelimit-Remaining", ResetHeader: "X-Ratelimit-Reset", ResetFormat: Unix,
-		RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, RetryAfterMin: time.Second, RetryAfterMax: 180 * time.Second, KeepOriginal: true,
-	},
-	"seconds": {
-		LimitHeader: "X-Ratelimit-Limit", RemainingHeader: "X-Ratelimit-Remaining", ResetHeader: "X-Ratelimit-Reset", ResetFormat: Delta,
-		RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, KeepOriginal: true,
-	},
-	"http_date": {
-		LimitHeader: "X-Ratelimit-Limit", RemainingHeader: "X-Ratelimit-Remaining", ResetHeader: "X-Ratelimit-Reset", ResetFormat: IMF,
-		RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, KeepOriginal: true,
-	},
-	"ietf": {IETF: true, RetryAfterHeader: "Retry-After", RetryAfterFormat: Delta, KeepOriginal: true},
-}
-
-// CompileFace compiles a face from YAML data: the name of one in Faces, or a mapping of `like` (such a name),
-// limit_header, remaining_header, reset_header, reset_format, retry_after_header, retry_after_format, retry_after_min,
-// retry_after_max, ietf and keep_original. Its error is an ArgErrors.
-func CompileFace(args any) (Face, error) {
-	a := newFields(args)
-	a.short("like")
-	name := a.text("like", "untouched")
-	f, ok := Faces[name]
-	if !ok {
-		known := []string{"http_date", "ietf", "sailpoint", "seconds", "untouched"}
-		a.fault("like", "unknown view %q%s", name, didYouMean(name, known))
-	}
-	for _, h := range []struct {
-		key  string
-		name *string
-	}{{"limit_header", &f.LimitHeader}, {"remaining_header", &f.RemainingHeader}, {"reset_header", &f.ResetHeader}, {"retry_after_header", &f.RetryAfterHeader}} {
-		if a.has(h.key) {
-			*h.name = a.header(h.key)
-		}
-		a.asked = append(a.asked, h.key)
-	}
-	f.ResetFormat = a.format("reset_format", f.ResetFormat)
-	f.RetryAfterFormat = a.format("retry_after_format", f.RetryAfterFormat)
-	f.RetryAfterMin = a.span("retry_after_min", f.RetryAfterMin)
-	f.RetryAfterMax = a.span("retry_after_max", f.RetryAfterMax)
-	f.IETF = a.flag("ietf", f.IETF)
-	f.KeepOriginal = a.flag("keep_original", f.KeepOriginal)
-	if f.ResetHeader != "" && f.ResetFormat == Auto {
-		a.fault("", "reset_format is missing; auto is for reading")
-	}
-	if f.RetryAfterMax > 0 && f.RetryAfterMin > f.RetryAfterMax {
-		a.fault("retry_after_min", "min is more than max")
-	}
-	return f, a.done()
-}
-
 // Write shows limits in h, which the caller owns and which is changed in place. The vendor's headers that the face has
 // shown in another form go away or, with KeepOriginal, move; sources, when not nil, names the only ones that may. A header
 // that could not be read is not in any Limits.From and so stays as it was. Of several policies the X- headers show the one
@@ -90,12 +19,9 @@ func (f Face) Write(h http.Header, sources []string, limits []Limits, now time.T
 	if f.IETF {
 		p.draft(limits)
 	}
-	p.tightest(&limits[tightest(limits)])
-	for i := range limits {
-		if wait, ok := longestWait(limits); ok && limits[i].HasRetry && limits[i].RetryAfter == wait {
-			p.retryAfter(wait, limits[i].From.RetryAfter)
-			return
-		}
+	p.tightest(limits)
+	if wait, source, said := longestWait(limits); said {
+		p.retryAfter(wait, source)
 	}
 }
 
@@ -107,7 +33,7 @@ func (f Face) WriteRefusal(h http.Header, sources []string, limits []Limits, now
 	if f.RetryAfterHeader == "" {
 		return
 	}
-	if _, said := longestWait(limits); said {
+	if _, _, said := longestWait(limits); said {
 		return
 	}
 	p := painter{Face: &f, header: h, sources: sources, now: now}
@@ -130,13 +56,14 @@ func tightest(limits []Limits) int {
 	return best
 }
 
-func longestWait(limits []Limits) (wait time.Duration, said bool) {
+// longestWait returns the longest wait that the vendor asks for, and the header that asks.
+func longestWait(limits []Limits) (wait time.Duration, source string, said bool) {
 	for i := range limits {
-		if limits[i].HasRetry {
-			wait, said = max(wait, limits[i].RetryAfter), true
+		if l := &limits[i]; l.HasRetry && (!said || l.RetryAfter > wait) {
+			wait, source, said = l.RetryAfter, l.From.RetryAfter, true
 		}
 	}
-	return wait, said
+	return wait, source, said
 }
 
 func untilReset(limits []Limits) (wait time.Duration, known bool) {
@@ -159,8 +86,10 @@ type painter struct {
 	space   [64]byte
 }
 
-// tightest writes the three X- headers of one limit.
-func (p *painter) tightest(l *Limits) {
+// tightest writes the three X- headers, which can show one limit only.
+func (p *painter) tightest(limits []Limits) {
+	best := tightest(limits)
+	l := &limits[best]
 	if p.LimitHeader != "" && l.HasLimit {
 		p.put(p.LimitHeader, strconv.AppendInt(p.space[:0], int64(l.Limit), 10))
 	}
@@ -175,7 +104,7 @@ func (p *painter) tightest(l *Limits) {
 		p.put(p.ResetHeader, AppendTime(p.space[:0], at, p.ResetFormat, p.now))
 	}
 	for _, source := range [...]string{l.From.Limit, l.From.Remaining, l.From.Reset} {
-		if p.shows(l, source, p.LimitHeader != "", p.RemainingHeader != "", p.ResetHeader != "") {
+		if p.shows(l, source, p.LimitHeader != "", p.RemainingHeader != "", p.ResetHeader != "") && !usedByOthers(limits, best, source) {
 			p.retire(source)
 		}
 	}
@@ -185,6 +114,16 @@ func (p *painter) tightest(l *Limits) {
 func (p *painter) shows(l *Limits, source string, limit, remaining, reset bool) bool {
 	return source != "" && source != p.LimitHeader && source != p.RemainingHeader && source != p.ResetHeader &&
 		(limit || l.From.Limit != source) && (remaining || l.From.Remaining != source) && (reset || l.From.Reset != source)
+}
+
+// usedByOthers says whether another limit, which is not shown, stands in the same header.
+func usedByOthers(limits []Limits, shown int, source string) bool {
+	for i := range limits {
+		if from := &limits[i].From; i != shown && (from.Limit == source || from.Remaining == source || from.Reset == source) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *painter) retryAfter(wait time.Duration, source string) {

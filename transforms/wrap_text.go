@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/itchyny/gojq"
@@ -45,9 +47,21 @@ func buildWrapText(a *fields) Func {
 	return Func{Body: true, Wants: w.wants, Apply: w.apply}
 }
 
-// wants spares successful answers of any other kind than text, and JSON that may be a quoted text, from being read whole.
+// wants spares what cannot be a bare token from being read whole: failures, long bodies, and media types that are
+// neither text nor what services put on a bare token for want of a better one.
 func (w wrapping) wants(m *Message) bool {
-	return !m.Request && m.Status >= 200 && m.Status <= 299
+	if m.Request || m.Status < 200 || m.Status > 299 {
+		return false
+	}
+	if n, err := strconv.Atoi(firstValue(m.Header, "Content-Length")); err == nil && n > longestToken {
+		return false
+	}
+	kind, _, _ := strings.Cut(strings.ToLower(firstValue(m.Header, "Content-Type")), ";")
+	switch kind = trimBlanks(kind); kind {
+	case "", "application/json", "application/jwt", "application/octet-stream":
+		return true
+	}
+	return strings.HasPrefix(kind, "text/") && kind != "text/html"
 }
 
 func (w wrapping) apply(m *Message) error {
