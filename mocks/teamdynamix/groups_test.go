@@ -21,7 +21,7 @@ func checkMemberships(c *client) {
 	}
 }
 
-// members of some use to a test: two Users in no group or few, and a Customer.
+// cast picks people whom a test writes to: two Users and a Customer.
 func cast(c *client) (ann, bob, customer person) {
 	c.Helper()
 	all := details(c)
