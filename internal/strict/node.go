@@ -1,7 +1,6 @@
 package strict
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -75,21 +74,25 @@ func (n *Node) Faultf(format string, args ...any) Fault {
 
 // at returns a fault at the value, or at its key when the value is nothing.
 func (n *Node) at() Fault {
-	if n.source != "" {
-		return Fault{File: n.source}
-	}
-	if n.kind == Null && n.text == "" && n.keyLine > 0 {
+	if n.source == "" && n.kind == Null && n.text == "" && n.keyLine > 0 {
 		return n.atKey()
 	}
-	return Fault{File: n.doc.file, Line: n.line, Column: n.column}
+	return n.place(n.line, n.column)
 }
 
 // atKey returns a fault at the key, or at the value when it has none.
 func (n *Node) atKey() Fault {
-	if n.source != "" || n.keyLine == 0 {
-		return Fault{File: cmp.Or(n.source, n.doc.file), Line: n.line, Column: n.column}
+	if n.keyLine == 0 {
+		return n.place(n.line, n.column)
 	}
-	return Fault{File: n.doc.file, Line: n.keyLine, Column: n.keyColumn}
+	return n.place(n.keyLine, n.keyColumn)
+}
+
+func (n *Node) place(line, column int) Fault {
+	if n.source != "" {
+		return Fault{File: n.source}
+	}
+	return Fault{File: n.doc.file, Line: line, Column: column}
 }
 
 // missing returns a fault for a key that the mapping n should have.

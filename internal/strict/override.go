@@ -29,7 +29,7 @@ func (d *Document) Override(into any, prefix string, environ []string) (used, un
 			continue
 		}
 		if steps, leaf := reach(t, d.root, rest); leaf != nil {
-			d.root.place(steps, leaf, "environment "+name, value)
+			d.root.insert(steps, leaf, "environment "+name, value)
 			used = append(used, name)
 		} else if !d.root.refersTo(name) {
 			unknown = append(unknown, name)
@@ -131,8 +131,8 @@ func spell(step string) string {
 	}, step)
 }
 
-// place puts a scalar at the end of steps below n, and mappings on the way where the file has nothing.
-func (n *Node) place(steps []string, leaf reflect.Type, source, text string) {
+// insert puts a scalar at the end of steps below n, and mappings on the way where the file has nothing.
+func (n *Node) insert(steps []string, leaf reflect.Type, source, text string) {
 	if len(steps) == 0 {
 		*n = *n.literal(text, leaf)
 		n.source = source
@@ -151,7 +151,7 @@ func (n *Node) place(steps []string, leaf reflect.Type, source, text string) {
 		next = &Node{doc: n.doc, path: join(n.path, steps[0]), source: source}
 		n.names, n.children = append(n.names, steps[0]), append(n.children, next)
 	}
-	next.place(steps[1:], leaf, source, text)
+	next.insert(steps[1:], leaf, source, text)
 }
 
 // refersTo reports whether a ${env:NAME} reference stands at or below n.

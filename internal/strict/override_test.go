@@ -135,6 +135,17 @@ func TestOverrideFaults(t *testing.T) {
 	}
 }
 
+// A later check may speak of what would stand below an overridden value; the place in the file is no longer its place.
+func TestFaultfBelowAnOverride(t *testing.T) {
+	t.Parallel()
+	d := parse(t, layered)
+	var into settings
+	d.Override(&into, "SLUICE", []string{"SLUICE_LOG=debug"})
+	if got, want := d.Faultf("log.level", "x").String(), "environment SLUICE_LOG: log.level: x"; got != want {
+		t.Errorf("Faultf(log.level) = %q, want %q", got, want)
+	}
+}
+
 // An empty file is where a container that is configured by its environment alone begins.
 func TestOverrideOfAnEmptyFile(t *testing.T) {
 	t.Parallel()
