@@ -17,7 +17,7 @@ type builder struct {
 	doc      *Document
 	faults   Faults
 	within   []*yaml.Node // the values around the one being built, outermost first
-	aliases  []*yaml.Node // those of them that are aliases
+	aliases  []*yaml.Node // the aliases that led here, outermost first
 	expanded int
 }
 
