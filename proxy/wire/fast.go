@@ -175,6 +175,7 @@ func (x *exchange) send(target []byte) (phase, error) {
 func (x *exchange) answered() bool {
 	x.link.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	_, err := x.link.br.Peek(1)
+	x.link.SetReadDeadline(x.by(x.o.FirstByteTimeout))
 	return err == nil
 }
 

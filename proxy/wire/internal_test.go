@@ -2,10 +2,19 @@ package wire
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPermit(t *testing.T) {
@@ -179,4 +188,55 @@ func FuzzParseHead(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestKeyPairFollowsItsFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	k := &keyPair{certFile: filepath.Join(dir, "c.pem"), keyFile: filepath.Join(dir, "k.pem")}
+	if _, err := k.current(); err == nil {
+		t.Error("current() = nil without files, want an error")
+	}
+	first := issue(t, k, time.Unix(1000, 0))
+	got, err := k.current()
+	if err != nil || !bytes.Equal(got.Certificate[0], first) {
+		t.Fatalf("current() = another certificate, %v, want the first", err)
+	}
+	second := issue(t, k, time.Unix(2000, 0))
+	if got, err = k.current(); err != nil || !bytes.Equal(got.Certificate[0], second) {
+		t.Errorf("current() = another certificate, %v, want the second", err)
+	}
+	if err := os.WriteFile(k.keyFile, []byte("half writ"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = k.current(); err != nil || !bytes.Equal(got.Certificate[0], second) {
+		t.Errorf("current() with a broken key = %v, want the second certificate still", err)
+	}
+}
+
+// issue writes a new self-signed pair into k's files, modified at the given time, and returns the certificate.
+func issue(t *testing.T, k *keyPair, at time.Time) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(at.Unix())}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{k.certFile: {Type: "CERTIFICATE", Bytes: cert}, k.keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert
 }

@@ -16,11 +16,12 @@ type link struct {
 	bw    *bufio.Writer
 	calls int       // answered so far; 0 = fresh
 	since time.Time // idle since
-	kill  func()    // closes the connection under a call whose context ended; made once, for context.AfterFunc
+	probe *prober
+	kill  func() // closes the connection under a call whose context ended; made once, for context.AfterFunc
 }
 
 func newLink(conn net.Conn) *link {
-	l := &link{Conn: conn, br: bufio.NewReaderSize(conn, 4<<10), bw: bufio.NewWriterSize(conn, 4<<10)}
+	l := &link{Conn: conn, br: bufio.NewReaderSize(conn, 4<<10), bw: bufio.NewWriterSize(conn, 4<<10), probe: newProber(conn)}
 	l.kill = func() { conn.Close() }
 	return l
 }
@@ -45,16 +46,16 @@ type pool struct {
 // call gives back. The caller gives it back with put or drop.
 func (p *pool) take(ctx context.Context, fresh bool) (*link, error) {
 	p.mu.Lock()
-	if n := len(p.idle); n > 0 && (!fresh || p.open >= p.max) {
+	for n := len(p.idle); n > 0 && (!fresh || p.open >= p.max); n = len(p.idle) {
 		l := p.idle[n-1]
 		p.idle[n-1] = nil
 		p.idle = p.idle[:n-1]
-		if !fresh && time.Since(l.since) < p.keepFor {
+		if !fresh && time.Since(l.since) < p.keepFor && l.probe.alive() {
 			p.mu.Unlock()
 			return l, nil
 		}
 		p.open--
-		defer l.Close() // too old, or in the way of a fresh one
+		defer l.Close() // too old, dead, or in the way of a fresh one
 	}
 	if p.open < p.max {
 		p.open++

@@ -17,7 +17,8 @@ import (
 )
 
 // std is the engine over net/http's Transport. What it cannot do as the other one does: the vendor's spelling of header names is
-// lost, bare line feeds and folded lines in an answer are forgiven, and of Content-Length beside chunked the latter wins.
+// lost, bare line feeds and folded lines in an answer are forgiven, of Content-Length beside chunked the latter wins, and a call
+// waits for a free connection as long as its context lets it.
 type std struct {
 	o          Options
 	relays     bool

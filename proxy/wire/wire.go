@@ -15,8 +15,9 @@
 //   - Hop-by-hop headers and Expect end here; trailers of either side are read and dropped; Upgrade is refused with 501.
 //   - Interim 1xx answers are skipped; a 101 that nobody asked for is vendor_protocol.
 //   - Nothing is added: no User-Agent, no Accept-Encoding; a compressed body stays as it is.
-//   - A GET, HEAD, OPTIONS or TRACE without a body that meets a kept connection which the vendor has closed is sent once more
-//     on a fresh one. Nothing else is ever sent twice; NotSent tells a stage above when it may.
+//   - A kept connection is looked at before each use; one that the vendor closed or spoke on unasked is replaced. If it breaks
+//     between that look and the answer, a GET, HEAD, OPTIONS or TRACE without a body is sent once more on a fresh one. Nothing
+//     else is ever sent twice; NotSent tells a stage above when it may.
 //   - Every failure is a *fault.Error of stage "wire", save that of a caller who hung up: that is context.Canceled, wrapped.
 //
 // It never follows a redirect, reads a configuration, holds a credential or logs.
