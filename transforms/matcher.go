@@ -121,6 +121,9 @@ func (w Matcher) Match(m *Message) bool {
 	return err == nil && v == true
 }
 
+// Wants is the part of Match that needs no body: false says that no body could make m fit, so that it may stream on unread.
+func (w Matcher) Wants(m *Message) bool { return w.head(m) }
+
 // head is the part of Match that needs no body.
 func (w Matcher) head(m *Message) bool {
 	return (len(w.statuses) == 0 || statusIn(m.Status, w.statuses)) && (w.header == nil || w.header.holds(m.Header))
