@@ -101,7 +101,7 @@ func (g *population) born(i int) *person {
 	p.duties = g.dutiesOf(i)
 	h := g.draw(saltContact, i)
 	p.BEID, p.BEIDInt = g.beid, beidInt
-	p.Salutation, p.Nickname = "", p.FirstName
+	p.Nickname = p.FirstName
 	p.MiddleName = string(rune('A' + h%26))
 	p.AlternateEmail = strings.ToLower(p.FirstName) + strconv.Itoa(i) + "@home.example"
 	p.WorkPhone = phone(h >> 5)

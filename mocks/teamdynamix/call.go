@@ -57,6 +57,7 @@ func (c *call) answer(status int, v any) {
 		return
 	}
 	c.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(b)
 }
