@@ -10,26 +10,28 @@ import (
 // Auth says how Sluice proves itself to a vendor. Exactly one field is set: the key is the type. Text fields may hold
 // ${credential:NAME}, which stands for a secret of the connection, and, where a token is applied, ${token}.
 type Auth struct {
-	strict.Union
-	Passthrough *struct{}  `yaml:"passthrough"`
-	Login       *Login     `yaml:"login"`
-	OAuth2      *OAuth2    `yaml:"oauth2"`
-	JWTBearer   *JWTBearer `yaml:"jwt_bearer"`
-	Basic       *Basic     `yaml:"basic"`
-	Bearer      *Bearer    `yaml:"bearer"`
-	Header      *Header    `yaml:"header"`
-	HMAC        *HMAC      `yaml:"hmac"`
+	strict.Union `yaml:"-"`
+	Passthrough  *struct{}  `yaml:"passthrough"`
+	Login        *Login     `yaml:"login"`
+	OAuth2       *OAuth2    `yaml:"oauth2"`
+	JWTBearer    *JWTBearer `yaml:"jwt_bearer"`
+	Basic        *Basic     `yaml:"basic"`
+	Bearer       *Bearer    `yaml:"bearer"`
+	Header       *Header    `yaml:"header"`
+	HMAC         *HMAC      `yaml:"hmac"`
 }
 
 // Login sends one request of the vendor's own kind and takes a token from the answer.
 type Login struct {
-	Method  string               `yaml:"method" jsonschema:"default=POST"`
-	Path    string               `yaml:"path" jsonschema:"required"`
-	Headers map[string]string    `yaml:"headers"`
-	JSON    map[string]any       `yaml:"json"`
-	Form    map[string]string    `yaml:"form"`
-	Token   transforms.TokenSpec `yaml:"-"`
-	Apply   Apply                `yaml:"apply"`
+	Method  string            `yaml:"method" jsonschema:"default=POST"`
+	Path    string            `yaml:"path" jsonschema:"required"`
+	Headers map[string]string `yaml:"headers"`
+	JSON    map[string]any    `yaml:"json"`
+	Form    map[string]string `yaml:"form"`
+	// TokenArgs says where the token stands in the answer; it is compiled to Token.
+	TokenArgs any                  `yaml:"token" jsonschema:"required"`
+	Token     transforms.TokenSpec `yaml:"-"`
+	Apply     Apply                `yaml:"apply"`
 }
 
 // Apply says where a token goes on a request.
@@ -95,3 +97,6 @@ type HMAC struct {
 	Value      string   `yaml:"value" jsonschema:"default=${signature}"`
 	DateHeader string   `yaml:"date_header"`
 }
+
+// None tells that the connector does not say how to sign in, so that only a caller's own credential can go through.
+func (a *Auth) None() bool { return *a == Auth{} || a.Passthrough != nil }

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"sluice/internal/strict"
 )
 
 // anyMethod in a pattern stands for every method that no other pattern of the same path names.
@@ -59,7 +57,7 @@ func parseMethods(text string) ([]string, error) {
 		case name == anyMethod && len(names) > 1:
 			return nil, fmt.Errorf("method %q: * already means every method; write it alone", text)
 		case name != anyMethod && !slices.Contains(methods, name):
-			return nil, fmt.Errorf("%q is no method%s", name, hint(strings.ToUpper(name), methods))
+			return nil, fmt.Errorf("%q is no method: %s", name, suggest(name, methods))
 		case slices.Contains(names[:i], name):
 			return nil, fmt.Errorf("method %s is named twice in %q", name, text)
 		}
@@ -172,16 +170,4 @@ func (t *template) narrower(u *template) bool {
 		}
 	}
 	return len(t.segments) == len(u.segments) && !t.rest && u.rest
-}
-
-// hint is `: did you mean "x"?`, or the whole list when nothing is near.
-func hint(got string, valid []string) string {
-	if near := strict.Nearest(got, valid); near != "" {
-		return fmt.Sprintf(": did you mean %q?", near)
-	}
-	if len(valid) == 0 {
-		return ""
-	}
-	sorted := slices.Sorted(slices.Values(valid))
-	return ": must be one of " + strings.Join(sorted, ", ")
 }

@@ -1,0 +1,193 @@
+package connectors
+
+import (
+	"cmp"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sluice/internal/strict"
+)
+
+// setBuild makes the Set's own parts of what sluice.yaml says.
+type setBuild struct {
+	*loader
+	set      *Set
+	file     *file
+	written  *mainFile
+	loopback bool // every listener can be reached from this machine only
+}
+
+func (b *setBuild) fault(key, format string, args ...any) {
+	b.loader.fault(b.file, key, format, args...)
+}
+
+// connectionName is one segment of a URL path that needs no escape.
+var connectionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+
+// connections compiles every connection, in the order of their names, so that faults are the same each time.
+func (b *setBuild) connections() {
+	b.set.Connections = map[string]*Connection{}
+	hosts := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(b.written.Connections)) {
+		entry := b.written.Connections[name]
+		key := "connections." + name
+		if !connectionName.MatchString(name) {
+			b.fault(key, "%q cannot stand first in a URL path: use lower-case letters, digits and hyphens, a letter or digit first", name)
+		}
+		made := b.connection(key, name, &entry)
+		if made.Host != "" && hosts[made.Host] != "" {
+			b.fault(key+".host", "%s already belongs to connection %s: give each a host of its own", made.Host, hosts[made.Host])
+		}
+		hosts[made.Host] = name
+		b.set.Connections[name] = made
+		b.written.Connections[name] = entry
+	}
+}
+
+// connection compiles one connection and writes back into entry what holds where it said nothing.
+func (b *setBuild) connection(key, name string, entry *connectionEntry) *Connection {
+	made := &Connection{
+		Name: name, Managed: entry.Auth == "managed", Secrets: entry.Credentials,
+		Host: strings.ToLower(entry.Host), Listener: entry.Listener, Bounds: b.set.Bounds,
+	}
+	entry.MaxHold = cmp.Or(entry.MaxHold, b.set.Bounds.MaxHold)
+	made.Bounds.MaxHold = entry.MaxHold
+	if made.Host != "" && !isHost(made.Host) {
+		b.fault(key+".host", "is %q, must be a host name without scheme and port, such as tdx.sluice.example", entry.Host)
+	}
+	for _, secretName := range slices.Sorted(maps.Keys(entry.Credentials)) {
+		b.hash.add(key+secretName, []byte(entry.Credentials[secretName].Reveal()))
+	}
+	b.wire(key, entry, made)
+	vendor := b.set.Connectors[entry.Connector]
+	if vendor == nil {
+		if entry.Connector != "" {
+			b.fault(key+".connector", "there is no connector %q: %s", entry.Connector, suggest(entry.Connector, slices.Collect(maps.Keys(b.set.Connectors))))
+		}
+		vendor = &Connector{Breaker: houseBreaker, Retry: houseRetry, Timeouts: houseTimeouts}
+		b.base(key, entry, vendor, made)
+		return made
+	}
+	made.Connector = vendor
+	b.base(key, entry, vendor, made)
+	b.credentials(key, entry, vendor)
+	b.overrides(key, entry, vendor, made)
+	made.Breaker, made.Retry, made.Timeouts = entry.Breaker.over(vendor.Breaker), entry.Retry.over(vendor.Retry), entry.Timeouts.over(vendor.Timeouts)
+	if made.Bounds.MaxHold >= made.Timeouts.Total {
+		b.fault(key+".max_hold", "is %s, but after %s (timeouts.total) the caller has been answered: make it shorter, or timeouts.total longer", made.Bounds.MaxHold, made.Timeouts.Total)
+	}
+	entry.writeBack(made)
+	return made
+}
+
+// writeBack shows the values that hold.
+func (e *connectionEntry) writeBack(c *Connection) {
+	e.Breaker = breakerEntry{Off: c.Breaker.Off, Failures: int(c.Breaker.Failures), Ratio: c.Breaker.Ratio, Minimum: int(c.Breaker.Minimum),
+		Window: c.Breaker.Window, Open: c.Breaker.Open, Probes: int(c.Breaker.Probes)}
+	e.Retry = retryEntry(c.Retry)
+	e.Timeouts = timeoutsEntry(c.Timeouts)
+}
+
+func (b *setBuild) base(key string, entry *connectionEntry, vendor *Connector, made *Connection) {
+	switch {
+	case entry.BaseURL != "":
+		base, err := parseBase(entry.BaseURL, entry.AllowInsecure)
+		if err != nil {
+			b.fault(key+".base_url", "%v", err)
+		}
+		made.Base = base
+	case vendor.Base != nil:
+		made.Base = vendor.Base
+		entry.BaseURL = vendor.Base.String()
+	case vendor.Name != "":
+		b.fault(key+".base_url", "is required: every tenant of %s has its own%s", vendor.Name, vendor.exampleBase())
+	}
+	if made.Base == nil {
+		made.Base = &url.URL{Scheme: "https", Host: "invalid"}
+	}
+}
+
+// exampleBase takes an example from the connector's title, for a fault.
+func (c *Connector) exampleBase() string {
+	if c.Docs == "" {
+		return ""
+	}
+	return " (see " + c.Docs + ")"
+}
+
+// credentials checks that a managed connection has the secrets that its connector declares, and no connection others.
+func (b *setBuild) credentials(key string, entry *connectionEntry, vendor *Connector) {
+	if entry.Auth != "managed" {
+		if len(entry.Credentials) > 0 {
+			b.fault(key+".credentials", "are never used, because the caller's own credential goes through: say auth: managed, or remove them")
+		}
+		return
+	}
+	if vendor.Auth.None() {
+		b.fault(key+".auth", "cannot be managed: connector %s does not say how to sign in; add auth to it, or say passthrough", vendor.Name)
+		return
+	}
+	missing, unknown := missingCredentials[strict.Secret](vendor.Credentials, entry.Credentials)
+	for _, name := range missing {
+		b.fault(key+".credentials", "lack %s, which connector %s signs in with: add %s: ${env:NAME}", name, vendor.Name, name)
+	}
+	for _, name := range unknown {
+		b.fault(key+".credentials."+name, "connector %s has no such credential: %s", vendor.Name, suggest(name, vendor.Credentials))
+	}
+}
+
+// overrides lays the connection's limits over those of its connector.
+func (b *setBuild) overrides(key string, entry *connectionEntry, vendor *Connector, made *Connection) {
+	replaced := map[*Rule]*Rule{}
+	var names []string
+	for _, rule := range vendor.rules {
+		names = append(names, rule.Name)
+		own := rule
+		if o, found := entry.Limits[rule.Name]; found {
+			own = o.over(rule)
+			replaced[rule] = own
+		}
+		if own != nil {
+			made.limits = append(made.limits, own)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(entry.Limits)) {
+		if !slices.Contains(names, name) {
+			b.fault(key+".limits."+name, "connector %s has no limit of this name: %s", vendor.Name, suggest(name, names))
+		}
+	}
+	if len(replaced) == 0 {
+		return
+	}
+	made.rules = map[*Route][]*Rule{}
+	for _, route := range vendor.all {
+		own := make([]*Rule, 0, len(route.Rules))
+		for _, rule := range route.Rules {
+			if other, found := replaced[rule]; found {
+				rule = other
+			}
+			if rule != nil {
+				own = append(own, rule)
+			}
+		}
+		made.rules[route] = own
+	}
+}
+
+// over returns the rule that holds instead of r; nil for none.
+func (o *limitOverride) over(r *Rule) *Rule {
+	if o.Off {
+		return nil
+	}
+	own := &Rule{
+		Name: r.Name, Limit: cmp.Or(o.Limit, r.Limit), Window: cmp.Or(o.Window, r.Window),
+		Starts: cmp.Or(o.Starts, r.Starts), Scope: cmp.Or(o.Scope, r.Scope), Spread: r.Spread,
+	}
+	if o.Spread != nil {
+		own.Spread = *o.Spread
+	}
+	return own
+}

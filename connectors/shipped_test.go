@@ -1,0 +1,57 @@
+package connectors_test
+
+import (
+	"testing"
+
+	"sluice/configs"
+	"sluice/connectors"
+)
+
+// shipped loads what the binary holds.
+func shipped(t testing.TB) *connectors.Set {
+	t.Helper()
+	set, faults := connectors.Load(configs.FS, connectors.Environment{Folder: "configs"})
+	if faults != nil {
+		t.Fatalf("the shipped configuration has faults:\n%v", faults)
+	}
+	return set
+}
+
+func TestTeamDynamixRoutes(t *testing.T) {
+	t.Parallel()
+	connection := shipped(t).Connections["tdx"]
+	for _, c := range []struct {
+		method, path, route, group string
+		rule                       string // "" for none
+		safe, signIn               bool
+	}{
+		{"GET", "/api/people/a5be8bb6", "GET /api/people/{uid}", "people", "GET /api/people/{uid}", true, false},
+		{"HEAD", "/api/people/a5be8bb6", "GET /api/people/{uid}", "people", "GET /api/people/{uid}", true, false},
+		{"GET", "/API/People/a5be8bb6/", "GET /api/people/{uid}", "people", "GET /api/people/{uid}", true, false},
+		{"GET", "/api/people/ada%40example.org", "GET /api/people/{uid}", "people", "GET /api/people/{uid}", true, false},
+		{"GET", "/api/people/lookup?searchText=ada", "GET /api/people/lookup", "people", "GET /api/people/lookup", true, false},
+		{"GET", "/api/people/userlist?isActive=", "GET /api/people/userlist", "search", "", true, false},
+		{"POST", "/api/people/search", "POST /api/people/search", "search", "POST /api/people/search", true, false},
+		{"POST", "/api/people/a5be8bb6", "POST /api/people/{uid}", "people", "POST /api/people/{uid}", false, false},
+		{"POST", "/api/people/bulk/managegroups", "POST /api/people/bulk/{action}", "bulk", "", false, false},
+		{"POST", "/api/people/bulk/applydesktop", "POST /api/people/bulk/applydesktop", "bulk", "POST /api/people/bulk/applydesktop", false, false},
+		{"POST", "/api/auth/loginadmin", "POST /api/auth/loginadmin", "auth", "POST /api/auth/loginadmin", true, true},
+		{"GET", "/api/auth/loginsso", "GET /api/auth/loginsso", "auth", "", true, false},
+		{"GET", "/api/auth/unheard/of", "GET /api/auth/{rest...}", "auth", "", true, false},
+		{"PUT", "/api/people/a5be8bb6/groups/7", "PUT /api/people/{uid}/groups/{id}", "people", "PUT /api/people/{uid}/groups/{id}", true, false},
+		{"GET", "/api/securityroles/permissions", "GET /api/securityroles/permissions", "default", "GET /api/securityroles/permissions", true, false},
+		{"GET", "/api/12/tickets/34", "GET other", "default", "", true, false},
+		{"POST", "/api/12/tickets", "POST other", "default", "", false, false},
+		{"PURGE", "/", "* other", "default", "", false, false},
+	} {
+		route := connection.Route(c.method, c.path)
+		rule := ""
+		for _, r := range connection.Rules(route) {
+			rule += r.Name
+		}
+		if route.Name != c.route || route.Group != c.group || rule != c.rule || route.Safe != c.safe || (route.SignIn != nil) != c.signIn {
+			t.Errorf("%s %s: got route %q, group %q, rule %q, safe %v, sign-in %v; want %q, %q, %q, %v, %v",
+				c.method, c.path, route.Name, route.Group, rule, route.Safe, route.SignIn != nil, c.route, c.group, c.rule, c.safe, c.signIn)
+		}
+	}
+}
