@@ -22,7 +22,7 @@ func buildHeaderTime(a *fields) Func {
 	name, keep := a.header("name"), a.header("keep")
 	a.need("header", "headers")
 	a.need("to")
-	if to == Auto {
+	if to == Auto && a.has("to") {
 		a.fault("to", "auto is for reading; want a format to write")
 	}
 	if len(names) > 1 && (name != "" || keep != "") {
