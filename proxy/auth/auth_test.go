@@ -3,6 +3,7 @@ package auth_test
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -144,7 +145,9 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 		"hmac without signature": {hmacOf(func(h *connectors.HMAC) { h.Value = "x" }), "auth.hmac.value: has no ${signature}"},
 		"hmac of an unknown":     {hmacOf(func(h *connectors.HMAC) { h.Sign = []string{"pth"} }), `auth.hmac.sign[0]: "pth" cannot be signed; there is method, path, query, date, body, body_sha256, header:NAME, text:WORDS`},
 		"login with two bodies":  {login(func(l *connectors.Login) { l.JSON, l.Form = map[string]any{"a": "b"}, map[string]string{"a": "b"} }), "auth.login: has both json and form; one body is all a request can have"},
-		"credential deep in json": {login(func(l *connectors.Login) { l.JSON = map[string]any{"a": []any{map[string]any{"b": "${credential:gone}"}}} }),
+		"credential deep in json": {login(func(l *connectors.Login) {
+			l.JSON = map[string]any{"a": []any{map[string]any{"b": "${credential:gone}"}}}
+		}),
 			`auth.login.json.a[0].b: credential "gone" is not given; set connections.tdx.credentials.gone`},
 		"apply without a token":   {login(func(l *connectors.Login) { l.Apply.Value = "Bearer" }), "auth.login.apply.value: has no ${token}"},
 		"token URL over http":     {oauth("http://elsewhere.example/token"), "auth.oauth2.token_url: must be https://: a credential goes there"},
@@ -190,4 +193,28 @@ func TestFingerprintTellsSettingsApart(t *testing.T) {
 			t.Errorf("%s: fingerprint stayed %s, want another", name, got)
 		}
 	}
+}
+
+// answer is what a vendor says; header are names and values in turn.
+func answer(status int, body string, header ...string) *http.Response {
+	resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+	for i := 0; i < len(header); i += 2 {
+		resp.Header.Add(header[i], header[i+1])
+	}
+	return resp
+}
+
+// copied is an answer that can be given again.
+func copied(resp *http.Response) *http.Response {
+	if resp == nil {
+		return nil
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		panic(err) // it is in memory
+	}
+	resp.Body = io.NopCloser(strings.NewReader(string(body)))
+	again := *resp
+	again.Body = io.NopCloser(strings.NewReader(string(body)))
+	return &again
 }

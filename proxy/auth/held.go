@@ -115,11 +115,12 @@ func (h *Held) live() *token {
 // pausing returns the fault of a sign-in that is not to be repeated yet, with the time that is left.
 func (h *Held) pausing() error {
 	err, until, ok := h.kept.GetWithExpiration(keyPause)
-	if !ok {
+	left := time.Until(until)
+	if !ok || left <= 0 {
 		return nil
 	}
 	again := *err.(*fault.Error)
-	return again.After(time.Until(until))
+	return again.After(left)
 }
 
 // signIn fetches a token, whether there is one or not. It is called by one goroutine at a time.
