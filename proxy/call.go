@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -47,11 +48,18 @@ type Call struct {
 	done  chan struct{}
 	err   error
 	timer *time.Timer
-	after map[int]func()
+	after []hook // what runs when the call is cancelled
+	hooks [2]hook
 	next  int
 }
 
 type callKey struct{}
+
+// hook is a func that waits for a call's end.
+type hook struct {
+	id int
+	f  func()
+}
 
 // CallOf returns the Call that ctx belongs to, nil when there is none.
 func CallOf(ctx context.Context) *Call {
@@ -153,19 +161,23 @@ func (c *Call) AfterFunc(f func()) (stop func() bool) {
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		_, waiting := c.after[id]
-		delete(c.after, id)
-		return waiting
+		for i := range c.after {
+			if c.after[i].id == id {
+				c.after = slices.Delete(c.after, i, i+1)
+				return true
+			}
+		}
+		return false
 	}
 }
 
 // onEnd registers f under c.mu.
 func (c *Call) onEnd(f func()) int {
 	if c.after == nil {
-		c.after = make(map[int]func(), 1)
+		c.after = c.hooks[:0]
 	}
 	c.next++
-	c.after[c.next] = f
+	c.after = append(c.after, hook{c.next, f})
 	return c.next
 }
 
@@ -186,7 +198,7 @@ func (c *Call) end(err error) {
 	after := c.after
 	c.after = nil
 	c.mu.Unlock()
-	for _, f := range after {
-		go f()
+	for _, h := range after {
+		go h.f()
 	}
 }

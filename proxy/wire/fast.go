@@ -85,11 +85,8 @@ func (f *fast) attempt(p *pool, req *http.Request, target []byte, fresh bool) (*
 	if err != nil {
 		return nil, blame(ctx, dialing, err)
 	}
-	x := exchange{fast: f, pool: p, link: l, req: req, ctx: ctx, stop: never}
+	x := exchange{fast: f, pool: p, link: l, req: req, ctx: ctx, stop: watch(ctx, l.kill)}
 	x.hard, _ = ctx.Deadline()
-	if ctx.Done() != nil {
-		x.stop = context.AfterFunc(ctx, l.kill)
-	}
 	at, err := x.send(target)
 	if err == nil {
 		at = waiting
@@ -107,7 +104,19 @@ func (f *fast) attempt(p *pool, req *http.Request, target []byte, fresh bool) (*
 	return nil, blame(ctx, at, err)
 }
 
-func never() bool { return true }
+// watch runs kill once ctx is cancelled, unless stop comes first. A context that has an AfterFunc of its own is asked directly: its
+// deadline is kept here anyway (exchange.hard), so that it need start no timer for one.
+func watch(ctx context.Context, kill func()) (stop func() bool) {
+	if own, ok := ctx.(interface {
+		AfterFunc(f func()) (stop func() bool)
+	}); ok {
+		return own.AfterFunc(kill)
+	}
+	if ctx.Done() == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(ctx, kill)
+}
 
 // gone reports whether err says that the peer closed the connection.
 func gone(err error) bool {
