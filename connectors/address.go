@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// errInsecure is completed by what to do about it.
+var errInsecure = errors.New("is http://, so whoever listens on the way reads tokens and people")
+
 // parseBase reads a base URL. What comes back is absolute and has no trailing slash. No error repeats a userinfo.
 func parseBase(text string, allowInsecure bool) (*url.URL, error) {
 	const like = "write it as https://host/path"
@@ -28,7 +31,7 @@ func parseBase(text string, allowInsecure bool) (*url.URL, error) {
 	case u.Fragment != "" || strings.Contains(text, "#"):
 		return nil, fmt.Errorf("must not have a fragment: remove %q", "#"+u.Fragment)
 	case u.Scheme == "http" && !allowInsecure && !isLoopback(u.Hostname()):
-		return nil, errors.New("is http://, so whoever listens on the way reads tokens and people: use https://, or say allow_insecure: true on the connection")
+		return nil, errInsecure
 	}
 	if port := u.Port(); port != "" && !isPort(port) || strings.HasSuffix(u.Host, ":") {
 		return nil, fmt.Errorf("has port %q, must be from 1 to 65535", port)

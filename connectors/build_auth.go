@@ -93,40 +93,51 @@ func (b *connectorBuild) hmac(h *HMAC) {
 	if slices.Contains(h.Sign, "date") && h.DateHeader == "" {
 		b.fault("auth.hmac.date_header", "is required, because the date is signed: name the header that carries it, such as Date")
 	}
-	if !strings.Contains(h.Value, "${signature}") {
-		b.fault("auth.hmac.value", "holds no ${signature}: say where it stands, as in HMAC ${signature}")
-	}
 }
 
 // credentials holds every ${…} in the texts of auth against what may stand there.
 func (b *connectorBuild) credentials(a *Auth) {
 	used := map[string]bool{}
 	eachText("auth", reflect.ValueOf(a), func(key, text string) {
-		for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
-			whole, kind, name := found[0], found[1], found[2]
-			switch {
-			case kind == "credential" && slices.Contains(b.written.Credentials, name):
-				used[name] = true
-			case kind == "credential" && len(b.written.Credentials) == 0:
-				b.fault(key, "%s is not declared: add credentials: [%s]", whole, name)
-			case kind == "credential":
-				b.fault(key, "%s is not declared in credentials: %s", whole, suggest(name, b.written.Credentials))
-			case whole == "${token}" && strings.HasSuffix(key, ".apply.value"), whole == "${signature}" && key == "auth.hmac.value":
-			default:
-				b.fault(key, "%s means nothing here: a secret of the connection is written ${credential:NAME}", whole)
-			}
+		own, like := "", ""
+		switch {
+		case strings.HasSuffix(key, ".apply.value"):
+			own, like = "${token}", "Bearer ${token}"
+		case key == "auth.hmac.value":
+			own, like = "${signature}", "HMAC ${signature}"
 		}
-		if strings.HasSuffix(key, ".apply.value") && !strings.Contains(text, "${token}") {
-			b.fault(key, "holds no ${token}: say where it stands, as in Bearer ${token}")
+		if !strings.Contains(text, own) {
+			b.fault(key, "holds no %s: say where it stands, as in %s", own, like)
+			return
+		}
+		for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
+			if found[0] != own {
+				b.credential(key, found, used)
+			}
 		}
 	})
 	for i, name := range b.written.Credentials {
-		if !used[name] {
+		switch {
+		case slices.Contains(b.written.Credentials[:i], name):
+			b.fault(index("credentials", i), "%s is declared twice: remove one", name)
+		case !used[name]:
 			b.fault(index("credentials", i), "%s is used nowhere in auth: write ${credential:%s} where it belongs, or remove it", name, name)
 		}
-		if slices.Contains(b.written.Credentials[:i], name) {
-			b.fault(index("credentials", i), "%s is declared twice", name)
-		}
+	}
+}
+
+// credential checks one placeholder: the whole, its kind and its name.
+func (b *connectorBuild) credential(key string, found []string, used map[string]bool) {
+	whole, kind, name := found[0], found[1], found[2]
+	switch {
+	case kind != "credential":
+		b.fault(key, "%s means nothing here: a secret of the connection is written ${credential:NAME}", whole)
+	case slices.Contains(b.written.Credentials, name):
+		used[name] = true
+	case len(b.written.Credentials) == 0:
+		b.fault(key, "%s is not declared: add credentials: [%s]", whole, name)
+	default:
+		b.fault(key, "%s is not declared in credentials: %s", whole, suggest(name, b.written.Credentials))
 	}
 }
 

@@ -2,6 +2,8 @@ package connectors
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"regexp"
@@ -77,7 +79,8 @@ func (b *setBuild) connection(key, name string, entry *connectionEntry) *Connect
 	b.overrides(key, entry, vendor, made)
 	made.Breaker, made.Retry, made.Timeouts = entry.Breaker.over(vendor.Breaker), entry.Retry.over(vendor.Retry), entry.Timeouts.over(vendor.Timeouts)
 	if made.Bounds.MaxHold >= made.Timeouts.Total {
-		b.fault(key+".max_hold", "is %s, but after %s (timeouts.total) the caller has been answered: make it shorter, or timeouts.total longer", made.Bounds.MaxHold, made.Timeouts.Total)
+		b.fault(key+".max_hold", "is %s, but after %s (timeouts.total) the caller has been answered: make it shorter, or timeouts.total longer",
+			brief(made.Bounds.MaxHold), brief(made.Timeouts.Total))
 	}
 	entry.writeBack(made)
 	return made
@@ -95,6 +98,9 @@ func (b *setBuild) base(key string, entry *connectionEntry, vendor *Connector, m
 	switch {
 	case entry.BaseURL != "":
 		base, err := parseBase(entry.BaseURL, entry.AllowInsecure)
+		if errors.Is(err, errInsecure) {
+			err = fmt.Errorf("%w: use https://, or say allow_insecure: true", err)
+		}
 		if err != nil {
 			b.fault(key+".base_url", "%v", err)
 		}

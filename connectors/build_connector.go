@@ -3,6 +3,7 @@ package connectors
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"time"
 
 	"sluice/transforms"
@@ -29,6 +30,9 @@ func buildConnector(l *loader, f *file, written *connectorFile, views map[string
 	}
 	if written.BaseURL != "" {
 		base, err := parseBase(written.BaseURL, false)
+		if errors.Is(err, errInsecure) {
+			err = fmt.Errorf("%w: use https://, or leave it to the connections", err)
+		}
 		if err != nil {
 			b.fault("base_url", "%v", err)
 		}

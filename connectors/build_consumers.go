@@ -101,7 +101,8 @@ func (b *setBuild) hold(key string, made *Consumer) {
 	for _, name := range slices.Sorted(maps.Keys(b.set.Connections)) {
 		c := b.set.Connections[name]
 		if c.Connector != nil && (made.Connections == nil || made.Connections[name]) && made.MaxHold >= c.Timeouts.Total {
-			b.fault(key+".max_hold", "is %s, but connection %s answers after %s (timeouts.total): make it shorter, or timeouts.total longer", made.MaxHold, name, c.Timeouts.Total)
+			b.fault(key+".max_hold", "is %s, but connection %s answers after %s (timeouts.total): make it shorter, or timeouts.total longer",
+				brief(made.MaxHold), name, brief(c.Timeouts.Total))
 			return
 		}
 	}

@@ -119,7 +119,7 @@ func shadowed(section string, earlier, d *draft) string {
 	if earlier.template.text == d.template.text {
 		return fmt.Sprintf("%s %s stands already in %s: remove one, or make them one entry", d.method, d.template.text, earlier.key)
 	}
-	return fmt.Sprintf("%s %s is never reached: %s matches the same calls as %s; remove one", d.method, d.template.text, earlier.key, earlier.template.text)
+	return fmt.Sprintf("%s %s is never reached: %s in %s matches the same calls; remove one", d.method, d.template.text, earlier.template.text, earlier.key)
 }
 
 // leaves returns each method and shape once, spelled as it is met first. What is said of every method of a path becomes a

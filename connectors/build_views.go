@@ -83,7 +83,7 @@ func (b *setBuild) face(key string, entry viewEntry, f *transforms.Face) {
 		b.fault(key+".reset_format", "is required, because reset_header is written: unix, delta, imf …")
 	}
 	if f.RetryAfterMax > 0 && f.RetryAfterMin > f.RetryAfterMax {
-		b.fault(key+".retry_after_min", "is %s, more than retry_after_max, which is %s", f.RetryAfterMin, f.RetryAfterMax)
+		b.fault(key+".retry_after_min", "is %s, more than retry_after_max, which is %s", brief(f.RetryAfterMin), brief(f.RetryAfterMax))
 	}
 }
 

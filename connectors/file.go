@@ -22,6 +22,7 @@ type file struct {
 	data   []byte
 	doc    *strict.Document
 	faults strict.Faults // of reading it
+	broken bool          // nothing could be read of it
 }
 
 // readMain reads sluice.yaml; nil when it is not there, which is a fault.
@@ -107,7 +108,7 @@ func (l *loader) parse(name, folder string, data []byte) *file {
 	l.watch(folder, name)
 	doc, faults := strict.Parse(name, data)
 	l.faults = append(l.faults, faults...)
-	return &file{name: name, folder: folder, data: data, doc: doc}
+	return &file{name: name, folder: folder, data: data, doc: doc, broken: len(faults) > 0 && len(doc.Root().Names()) == 0}
 }
 
 // watch notes a file or folder for Set.Files.

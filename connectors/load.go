@@ -71,6 +71,9 @@ type loader struct {
 
 func (l *loader) load(main *file, vendors []*file) (*Set, strict.Faults) {
 	set := &Set{Connectors: map[string]*Connector{}, written: &mainFile{}, keys: map[[sha256.Size]byte]*Consumer{}}
+	if main != nil && main.broken {
+		main = nil
+	}
 	if main != nil {
 		l.decode(main, "SLUICE_", set.written)
 	}
@@ -108,6 +111,9 @@ type namedConnector struct {
 func (l *loader) byName(vendors []*file) []namedConnector {
 	var named []namedConnector
 	for _, v := range vendors {
+		if v.broken {
+			continue
+		}
 		written := &connectorFile{}
 		l.decode(v, variablePrefix(v), written)
 		i := slices.IndexFunc(named, func(n namedConnector) bool { return n.written.Name == written.Name })
