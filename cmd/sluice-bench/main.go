@@ -1,0 +1,40 @@
+// Command sluice-bench measures what docs/performance.md claims, in one run on one machine, so that anyone can check it:
+//
+//	sluice-bench proxy   CPU per request and p99 latency of Sluice, a plain httputil.ReverseProxy and nginx
+//	sluice-bench memory  resident memory of Sluice with idle and held consumers
+//
+// It starts everything itself on free loopback ports, bounds every load in count and time, and ends what it started.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "sluice-bench:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has run
+	}
+}
+
+// benches is what can be measured; httputil is what the proxy bench runs in a process of its own.
+var benches = map[string]func(ctx context.Context, args []string) error{
+	"proxy":    benchProxy,
+	"memory":   benchMemory,
+	"httputil": serveHTTPUtil,
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 || benches[args[0]] == nil {
+		return fmt.Errorf("usage: sluice-bench proxy|memory [path of the sluice binary], not %q", strings.Join(args, " "))
+	}
+	return benches[args[0]](ctx, args[1:])
+}

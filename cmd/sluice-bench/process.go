@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a proxy under test in a process of its own.
+type process struct {
+	cmd  *exec.Cmd
+	addr string
+}
+
+// start runs a program pinned to one processor and waits until it accepts connections at addr.
+func start(ctx context.Context, addr string, env []string, name string, args ...string) (*process, error) {
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the bench runs what it is asked to measure
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	log, err := os.CreateTemp("", "sluice-bench-*.log")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }()
+	cmd.Stderr = log
+	if err := pinned(proxyCPU, cmd.Start); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, addr: addr}
+	for range 100 {
+		conn, err := net.DialTimeout("tcp4", addr, time.Second)
+		if err == nil {
+			_ = conn.Close()
+			_ = os.Remove(log.Name())
+			return p, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	p.stop()
+	return nil, fmt.Errorf("%s does not listen on %s; its log is %s", name, addr, log.Name())
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait()
+}
+
+// The proxy has one processor, load and vendor share another, as far as there are two.
+const (
+	proxyCPU = 0
+	loadCPU  = 1
+)
+
+// pinned runs f on a thread that is bound to one processor; a process that f starts inherits it.
+func pinned(cpu int, f func() error) error {
+	if runtime.NumCPU() < 2 {
+		return f()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return err
+	}
+	set.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return err
+	}
+	defer func() { _ = unix.SchedSetaffinity(0, &before) }()
+	return f()
+}
+
+// pinSelf binds every thread of this process to one processor.
+func pinSelf(cpu int) error {
+	if runtime.NumCPU() < 2 {
+		return nil
+	}
+	var set unix.CPUSet
+	set.Set(cpu)
+	threads, err := filepath.Glob("/proc/self/task/*")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		tid, err := strconv.Atoi(filepath.Base(t))
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, &set); err != nil {
+			return fmt.Errorf("thread %d: %w", tid, err)
+		}
+	}
+	return nil
+}
+
+// cpu is the time that a process has run so far, user and system, on all its threads and those of its children that bear pids.
+func cpu(pids ...int) (time.Duration, error) {
+	var sum time.Duration
+	for _, pid := range pids {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		if err != nil {
+			return 0, err
+		}
+		for _, file := range threads {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				continue // the thread has ended
+			}
+			ns, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", file, err)
+			}
+			sum += time.Duration(ns)
+		}
+	}
+	return sum, nil
+}
+
+// pids are a process and its children.
+func (p *process) pids() []int {
+	pid := p.cmd.Process.Pid
+	all := []int{pid}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return all
+	}
+	for _, word := range strings.Fields(string(text)) {
+		if child, err := strconv.Atoi(word); err == nil {
+			all = append(all, child)
+		}
+	}
+	return all
+}
+
+// resident is the memory that a process holds, in bytes.
+func (p *process) resident() (int64, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("/proc/%d/status names no VmRSS", p.cmd.Process.Pid)
+}
+
+// freeAddr is a loopback address that was free a moment ago.
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String(), nil
+}
