@@ -26,7 +26,7 @@ func (u *Upstreams) pace(conn *connectors.Connection) Stage {
 	gates.reloaded(conn)
 	u.opts.Metrics.buckets.watch(conn.Name, gates)
 	return func(next http.RoundTripper) http.RoundTripper {
-		return &pacer{next: next, conn: conn, gates: gates, metrics: u.opts.Metrics}
+		return &pacer{next: next, conn: conn, gates: gates, now: u.opts.Now, metrics: u.opts.Metrics}
 	}
 }
 
@@ -34,6 +34,7 @@ type pacer struct {
 	next    http.RoundTripper
 	conn    *connectors.Connection
 	gates   *gates
+	now     func() time.Time
 	metrics *Metrics
 }
 
@@ -142,7 +143,7 @@ func (p *pacer) refuse(call *Call, t ticket, err error) error {
 
 // leave tells the gates what the answer said.
 func (p *pacer) leave(call *Call, r *http.Request, resp *http.Response, tickets []ticket) {
-	now := time.Now()
+	now := p.now()
 	call.Refused = p.refused(r, resp)
 	if p.conn.Connector.Limits != nil {
 		var unread []error

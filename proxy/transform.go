@@ -20,7 +20,7 @@ import (
 // refusals. A caller with the raw view gets and sends what the vendor does, byte for byte. A body that nothing touches streams.
 func (u *Upstreams) transform(conn *connectors.Connection) Stage {
 	return func(next http.RoundTripper) http.RoundTripper {
-		return &transformer{next: next, conn: conn, vendorBase: conn.Base.String(), metrics: u.opts.Metrics}
+		return &transformer{next: next, conn: conn, vendorBase: conn.Base.String(), now: u.opts.Now, metrics: u.opts.Metrics}
 	}
 }
 
@@ -28,6 +28,7 @@ type transformer struct {
 	next       http.RoundTripper
 	conn       *connectors.Connection
 	vendorBase string
+	now        func() time.Time
 	metrics    *Metrics
 }
 
@@ -132,13 +133,40 @@ func (t *transformer) answer(call *Call, r *http.Request, resp *http.Response) e
 			return err
 		}
 	}
-	call.View.Face.Write(resp.Header, resp.StatusCode, t.conn.Connector.LimitHeaders, call.Limits, m.Now)
+	if resp.StatusCode == http.StatusTooManyRequests {
+		call.Limits = withRetry(call.Limits)
+	}
+	call.View.Face.Write(resp.Header, t.conn.Connector.LimitHeaders, call.Limits, m.Now)
 	return nil
+}
+
+// refusedPause is what a caller is told to wait after a refusal that names no time: TeamDynamix asks for at least 5 s.
+const refusedPause = 5 * time.Second
+
+// withRetry makes sure that a refusal says when to try again: clients that find no Retry-After try after a second or a minute.
+func withRetry(limits []transforms.Limits) []transforms.Limits {
+	if len(limits) == 0 {
+		limits = []transforms.Limits{{}}
+	}
+	wait := time.Duration(0)
+	for i := range limits {
+		if limits[i].HasRetry {
+			return limits
+		}
+		if limits[i].HasReset() && limits[i].Remaining < 1 {
+			wait = max(wait, limits[i].ResetAfter)
+		}
+	}
+	if wait <= 0 {
+		wait = refusedPause
+	}
+	limits[0].RetryAfter, limits[0].HasRetry = wait, true
+	return limits
 }
 
 func (t *transformer) message(call *Call, r *http.Request, h http.Header) *transforms.Message {
 	return &transforms.Message{
-		Method: r.Method, URL: r.URL, Header: h, Now: time.Now(),
+		Method: r.Method, URL: r.URL, Header: h, Now: t.now(),
 		VendorBase: t.vendorBase, CallerBase: call.CallerBase,
 	}
 }

@@ -21,6 +21,7 @@ type Options struct {
 	Metrics *Metrics
 	Ring    *Ring                                                   // the last round trips; nil: none are kept
 	Tracer  Tracer                                                  // nil: no spans
+	Now     func() time.Time                                        // what answers' relative times count from; nil: time.Now
 	Wire    func(*connectors.Connection) (http.RoundTripper, error) // nil: the real one
 }
 
@@ -54,6 +55,9 @@ func NewUpstreams(opts Options) *Upstreams {
 	}
 	if opts.Metrics == nil {
 		opts.Metrics = NewMetrics()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
 	u := &Upstreams{opts: opts}
 	u.live.Store(&generation{set: &connectors.Set{}})
