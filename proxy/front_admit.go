@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -30,25 +31,20 @@ type asking struct {
 // Proxy-Authorization (Basic with the key as password, or Bearer), or in Authorization if it is one of ours: then it is taken
 // out, because it is not for the vendor.
 func admit(set *connectors.Set, conn *connectors.Connection, a asking, call *Call) error {
-	key := a.key()
-	consumer := set.Anonymous
-	if key != "" {
-		known, ok := set.ConsumerOf(key)
-		if !ok {
-			return fault.New("front", http.StatusUnauthorized, "unknown_key", "this access key is not known here; an operator makes one with `sluice keys create`")
-		}
-		consumer = known
-	}
-	if consumer == nil {
+	consumer, err := set.Consumer(a.key(), a.remote)
+	switch {
+	case errors.Is(err, connectors.ErrKeyUnknown):
+		return fault.New("front", http.StatusUnauthorized, "unknown_key", "this access key is not known here; an operator makes one with `sluice keys create`")
+	case errors.Is(err, connectors.ErrNetwork):
+		return fault.New("front", http.StatusForbidden, "network_refused", "this access key may not be used from this address")
+	case err != nil:
 		return fault.New("front", http.StatusUnauthorized, "key_required", "an access key is required: send it in %s, or as the password of HTTP Basic", headerKey)
 	}
 	call.Consumer, call.View = consumer, consumer.View
 	switch {
-	case !consumer.From(a.remote):
-		return fault.New("front", http.StatusForbidden, "network_refused", "consumer %s may not call from this address", consumer.Name)
 	case consumer.Connections != nil && !consumer.Connections[conn.Name]:
 		return fault.New("front", http.StatusForbidden, "connection_refused", "consumer %s may not use connection %s", consumer.Name, conn.Name)
-	case consumer.Methods != nil && !consumer.Methods[a.method]:
+	case !consumer.Allows(conn.Name, a.method):
 		return fault.New("front", http.StatusForbidden, "method_refused", "consumer %s may not use method %s", consumer.Name, a.method)
 	}
 	return chooseView(set, a, call)

@@ -76,7 +76,7 @@ func showLimits(h http.Header, call *Call, why *fault.Error) int64 {
 		limits = []transforms.Limits{{}}
 	}
 	limits[0].RetryAfter, limits[0].HasRetry = why.RetryAfter, true
-	call.View.Face.Write(h, why.Status, nil, limits, time.Now())
+	call.View.Face.Write(h, nil, limits, time.Now())
 	return seconds
 }
 
