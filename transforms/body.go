@@ -3,6 +3,7 @@ package transforms
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -42,7 +43,7 @@ func decodeJSON(body []byte) (any, error) {
 	if err := decoder.Decode(&doc); err != nil {
 		return nil, fmt.Errorf("%w: the body is no JSON", ErrUnreadable)
 	}
-	if _, err := decoder.Token(); err != io.EOF {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: more follows the body's JSON", ErrUnreadable)
 	}
 	return doc, nil

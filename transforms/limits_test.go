@@ -204,6 +204,8 @@ func TestCompileLimitReaderFaults(t *testing.T) {
 }
 
 // The usual answer costs no allocation, since it is read on every request.
+//
+//nolint:paralleltest // AllocsPerRun counts the whole process: it must run alone
 func TestLimitReaderDoesNotAllocate(t *testing.T) {
 	r := reader(t, object{"style": "x", "reset": object{"format": "imf"}})
 	h := headers("X-RateLimit-Limit", "60", "X-RateLimit-Remaining", "59", "X-RateLimit-Reset", "Fri, 07 Aug 2026 12:00:30 GMT", "Date", "Fri, 07 Aug 2026 11:59:55 GMT")

@@ -131,13 +131,11 @@ func nextFromCursor(m *Message, from *filter, param string, doc any) (string, er
 	if !ok {
 		return "", nil
 	}
-	if m.URL == nil {
+	path, known := m.path()
+	if !known {
 		return "", fmt.Errorf("%w: no URL to put the cursor into", ErrUnreadable)
 	}
-	u := *m.URL
-	u.Fragment, u.RawFragment = "", ""
-	u.RawQuery = replaceParam(u.RawQuery, param, cursor)
-	return u.String(), nil
+	return strings.TrimRight(m.CallerBase, "/") + path + "?" + replaceParam(m.URL.RawQuery, param, cursor), nil
 }
 
 // replaceParam sets one parameter of a query and leaves all others byte for byte and in order.
@@ -151,102 +149,4 @@ func replaceParam(query, param, value string) string {
 		out = append(out, pair)
 	}
 	return strings.Join(append(out, url.QueryEscape(param)+"="+url.QueryEscape(value)), "&")
-}
-
-// buildRewriteLinks: rewrite_links makes the vendor's URLs lead through the caller's base, so that a caller who follows
-// a page link or a redirect does not go round us.
-//
-//	headers: [Link, Location]      the default, with Content-Location
-//	body: [.next, ".links.next"]   jq paths to URLs
-//
-// A URL that leaves the vendor's base stays as it is and is reported.
-func buildRewriteLinks(a *fields) Func {
-	names := a.headers("headers")
-	if names == nil && !a.has("body") {
-		names = []string{"Link", "Location", "Content-Location"}
-	}
-	type place struct{ read, write *filter }
-	var places []place
-	for i, path := range a.texts("body") {
-		read, err := compileFilter(path)
-		write, err2 := compileFilter("("+path+") = $value", "$value")
-		if err != nil || err2 != nil {
-			a.fault(at("body", i, a.values["body"]), "%v", firstError(err, err2))
-			continue
-		}
-		places = append(places, place{read, write})
-	}
-	return Func{Body: len(places) > 0, Wants: func(m *Message) bool { return !m.Request }, Apply: func(m *Message) error {
-		bad := rewriteHeaders(m, names)
-		if len(places) == 0 {
-			return bad
-		}
-		doc, err := document(m)
-		if err != nil {
-			return err
-		}
-		changed := false
-		for _, p := range places {
-			link, ok := p.read.text(doc)
-			if !ok {
-				continue
-			}
-			target, err := rebase(m, link)
-			if err != nil {
-				bad = fmt.Errorf("%s: %w", p.read.source, err)
-				continue
-			}
-			if doc, err = p.write.run(doc, target); err != nil {
-				return err
-			}
-			changed = true
-		}
-		if !changed {
-			return bad
-		}
-		return firstError(replaceJSON(m, doc), bad)
-	}}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func rewriteHeaders(m *Message, names []string) (bad error) {
-	for _, name := range names {
-		for i, value := range m.Header[name] {
-			rewritten, err := rewriteHeader(m, name, value)
-			if err != nil {
-				bad = fmt.Errorf("header %s: %w", name, err)
-				continue
-			}
-			m.Header[name][i] = rewritten
-		}
-	}
-	return bad
-}
-
-func rewriteHeader(m *Message, name, value string) (string, error) {
-	if name != "Link" {
-		return rebase(m, value)
-	}
-	links, ok := ParseLinks(value)
-	if !ok {
-		return "", ErrUnreadable
-	}
-	// From the last to the first, so that the places of those still to come do not move.
-	for i := len(links) - 1; i >= 0; i-- {
-		target, err := rebase(m, links[i].Target)
-		if err != nil {
-			return "", err
-		}
-		at := links[i].start
-		value = value[:at] + target + value[at+len(links[i].Target):]
-	}
-	return value, nil
 }

@@ -7,26 +7,30 @@ import (
 )
 
 // rebase returns the vendor's link as the caller must follow it: resolved against the vendor's URL of this message, and
-// with VendorBase replaced by CallerBase. A link that leaves VendorBase is unreadable: following it would go round us,
-// and rewriting it would send it to the wrong place. http and https count as one, since a vendor behind a TLS
-// terminator often writes http.
+// with VendorBase replaced by CallerBase; without a CallerBase it is a path below VendorBase. A link that leaves
+// VendorBase is unreadable: following it would go round us, and rewriting it would send it to the wrong place. http and
+// https count as one, since a vendor behind a TLS terminator often writes http.
 func rebase(m *Message, link string) (string, error) {
 	vendor, err := url.Parse(m.VendorBase)
-	if err != nil || vendor.Host == "" || m.CallerBase == "" {
-		return "", fmt.Errorf("%w: no base URLs to rewrite a link with", ErrUnreadable)
+	if err != nil || vendor.Host == "" {
+		return "", fmt.Errorf("%w: no base URL to rewrite a link with", ErrUnreadable)
+	}
+	base := strings.TrimRight(m.CallerBase, "/")
+	if base != "" && (link == base || strings.HasPrefix(link, base+"/") || strings.HasPrefix(link, base+"?")) {
+		return link, nil
 	}
 	target, err := vendorURL(m, vendor).Parse(strings.TrimSpace(link))
 	if err != nil {
 		return "", fmt.Errorf("%w: a link that is no URL", ErrUnreadable)
 	}
-	if already := strings.TrimRight(m.CallerBase, "/"); link == already || strings.HasPrefix(link, already+"/") || strings.HasPrefix(link, already+"?") {
-		return link, nil
-	}
 	rest, ok := below(target.EscapedPath(), vendor.EscapedPath())
 	if !ok || !sameHost(target, vendor) {
 		return "", fmt.Errorf("%w: a link that leaves the vendor's base URL", ErrUnreadable)
 	}
-	out := strings.TrimRight(m.CallerBase, "/") + rest
+	if base+rest == "" {
+		rest = "/"
+	}
+	out := base + rest
 	if target.RawQuery != "" {
 		out += "?" + target.RawQuery
 	}
@@ -36,25 +40,31 @@ func rebase(m *Message, link string) (string, error) {
 	return out, nil
 }
 
-// vendorURL is m.URL as the vendor saw it: what a relative link counts from.
-func vendorURL(m *Message, vendor *url.URL) *url.URL {
+// path returns the escaped path of m's URL below either base.
+func (m *Message) path() (string, bool) {
 	if m.URL == nil {
-		return vendor
+		return "", false
 	}
 	caller, err := url.Parse(m.CallerBase)
-	if err != nil {
-		return vendor
+	if err != nil || !strings.EqualFold(m.URL.Host, caller.Host) {
+		return m.URL.EscapedPath(), true
 	}
-	rest, ok := below(m.URL.EscapedPath(), caller.EscapedPath())
+	return below(m.URL.EscapedPath(), caller.EscapedPath())
+}
+
+// vendorURL is m.URL as the vendor saw it: what a relative link counts from.
+func vendorURL(m *Message, vendor *url.URL) *url.URL {
+	rest, ok := m.path()
 	if !ok {
 		return vendor
 	}
-	path := strings.TrimRight(vendor.EscapedPath(), "/") + rest
 	u := *vendor
-	if u.Path, err = url.PathUnescape(path); err != nil {
+	u.RawPath = strings.TrimRight(vendor.EscapedPath(), "/") + rest
+	path, err := url.PathUnescape(u.RawPath)
+	if err != nil {
 		return vendor
 	}
-	u.RawPath, u.RawQuery = path, m.URL.RawQuery
+	u.Path, u.RawQuery = path, m.URL.RawQuery
 	return &u
 }
 

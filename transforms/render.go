@@ -4,11 +4,13 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // Write shows limits in h, which the caller owns and which is changed in place. The vendor's headers that the face has
-// shown in another form go away or, with KeepOriginal, move; sources, when not nil, names the only ones that may. A header
+// shown in another form go away or, with KeepOriginal, move; sources, when not nil, names the only ones that may (X-A-* is
+// a prefix, as LimitReader.Sources writes it). A header
 // that could not be read is not in any Limits.From and so stays as it was. Of several policies the X- headers show the one
 // with the least left; the headers of the others stay.
 func (f Face) Write(h http.Header, sources []string, limits []Limits, now time.Time) {
@@ -162,13 +164,23 @@ func (p *painter) put(name string, value []byte) {
 // retire takes a vendor's header away whose content is shown elsewhere.
 func (p *painter) retire(name string) {
 	have := p.header[name]
-	if len(have) == 0 || p.sources != nil && !slices.Contains(p.sources, name) {
+	if len(have) == 0 || p.sources != nil && !listed(p.sources, name) {
 		return
 	}
 	if p.KeepOriginal {
 		p.keep(name, have)
 	}
 	delete(p.header, name)
+}
+
+// listed says whether names holds name, or a prefix of it that ends in *.
+func listed(names []string, name string) bool {
+	for _, n := range names {
+		if prefix, many := strings.CutSuffix(n, "*"); n == name || many && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // keep moves the vendor's values to their upstream name; the first writer wins, so that what the vendor wrote is never

@@ -94,6 +94,7 @@ func TestFaceWriteMovesOnlySources(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // AllocsPerRun counts the whole process: it must run alone
 func TestFaceWriteAllocatesOnlyValues(t *testing.T) {
 	h := headers("X-RateLimit-Limit", "60", "X-RateLimit-Remaining", "59", "X-RateLimit-Reset", "Fri, 07 Aug 2026 12:00:30 GMT")
 	limits, _ := reader(t, "x").Read(h, noon)

@@ -23,13 +23,13 @@ var ErrUnreadable = errors.New("unreadable")
 type Message struct {
 	Request    bool        // true: on the way to the vendor
 	Method     string      // of the request, also on its answer
-	URL        *url.URL    // as the caller sees it: scheme://host/connection/path?query; may be nil
+	URL        *url.URL    // as the caller sees it, scheme://host/connection/path?query; on any other host than CallerBase's, a path below VendorBase; may be nil
 	Status     int         // 0 on a request
 	Header     http.Header // canonical keys; changed in place, so the caller must own it
 	Body       []byte      // the whole body, content coding undone, when Func.Body; replaced, never changed in place
 	Now        time.Time   // when the message came: relative times count from here
 	VendorBase string      // the vendor's base URL, e.g. https://x.teamdynamix.com/TDWebApi
-	CallerBase string      // what the caller uses instead, e.g. https://sluice.example/tdx
+	CallerBase string      // what the caller uses instead, e.g. https://sluice.example/tdx; "": links are written as paths below VendorBase
 }
 
 // Func is one compiled transform. It is safe for concurrent use by many messages.

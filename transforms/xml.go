@@ -3,6 +3,7 @@ package transforms
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 
@@ -81,7 +82,7 @@ func checkXML(body []byte, bounds xmlBounds) error {
 	depth, elements, roots := 0, 0, 0
 	for {
 		token, err := decoder.RawToken()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
