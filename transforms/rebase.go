@@ -16,7 +16,7 @@ func rebase(m *Message, link string) (string, error) {
 		return "", fmt.Errorf("%w: no base URL to rewrite a link with", ErrUnreadable)
 	}
 	base := strings.TrimRight(m.CallerBase, "/")
-	if base != "" && (link == base || strings.HasPrefix(link, base+"/") || strings.HasPrefix(link, base+"?")) {
+	if leadsBelow(link, base) {
 		return link, nil
 	}
 	target, err := vendorURL(m, vendor).Parse(strings.TrimSpace(link))
@@ -24,7 +24,7 @@ func rebase(m *Message, link string) (string, error) {
 		return "", fmt.Errorf("%w: a link that is no URL", ErrUnreadable)
 	}
 	rest, ok := below(target.EscapedPath(), vendor.EscapedPath())
-	if !ok || !sameHost(target, vendor) {
+	if !ok || !sameHost(target, vendor) || climbs(rest) {
 		return "", fmt.Errorf("%w: a link that leaves the vendor's base URL", ErrUnreadable)
 	}
 	if base+rest == "" {
@@ -38,6 +38,34 @@ func rebase(m *Message, link string) (string, error) {
 		out += "#" + target.EscapedFragment()
 	}
 	return out, nil
+}
+
+// leadsBelow says whether link is the caller's already.
+func leadsBelow(link, base string) bool {
+	rest, ok := strings.CutPrefix(link, base)
+	if base == "" || !ok {
+		return false
+	}
+	if _, err := url.Parse(link); err != nil {
+		return false
+	}
+	path, _, _ := strings.Cut(rest, "#")
+	path, _, _ = strings.Cut(path, "?")
+	return (rest == "" || strings.IndexByte("/?#", rest[0]) >= 0) && !climbs(path)
+}
+
+// A table of what some servers take for a dot or a slash.
+var pathEscapes = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
+
+// climbs says whether a path has a dot segment, escaped or not: whoever resolves it later may end outside the base.
+func climbs(path string) bool {
+	path = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/").Replace(path)
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // path returns the escaped path of m's URL below either base.
