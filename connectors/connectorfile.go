@@ -73,28 +73,28 @@ type cacheEntry struct {
 }
 
 // breakerEntry, retryEntry and timeoutsEntry have no default of their own: what a connection leaves out is its connector's,
-// and what that leaves out is the house's.
+// and what that leaves out is the house's. A zero would not be told from nothing, so it is refused.
 type breakerEntry struct {
 	Off      bool          `yaml:"off" jsonschema_description:"Never leave the vendor alone."`
-	Failures int           `yaml:"failures" jsonschema:"minimum=0,maximum=1000000" jsonschema_description:"Consecutive failures that open it (10)."`
-	Ratio    float64       `yaml:"ratio" jsonschema:"minimum=0,maximum=1" jsonschema_description:"Share of failures that opens it (0.5) …"`
-	Minimum  int           `yaml:"minimum" jsonschema:"minimum=0,maximum=1000000" jsonschema_description:"… of at least so many calls (20) …"`
-	Window   time.Duration `yaml:"window" jsonschema_description:"… in this time (60s)."`
-	Open     time.Duration `yaml:"open" jsonschema_description:"How long it stays open (15s)."`
-	Probes   int           `yaml:"probes" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Calls let through when half open (1)."`
+	Failures int           `yaml:"failures" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"Consecutive failures that open it (10)."`
+	Ratio    float64       `yaml:"ratio" jsonschema:"minimum=0.01,maximum=1" jsonschema_description:"Share of failures that opens it (0.5) …"`
+	Minimum  int           `yaml:"minimum" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"… of at least so many calls (20) …"`
+	Window   time.Duration `yaml:"window" jsonschema:"minimum=1ms" jsonschema_description:"… in this time (60s)."`
+	Open     time.Duration `yaml:"open" jsonschema:"minimum=1ms" jsonschema_description:"How long it stays open (15s)."`
+	Probes   int           `yaml:"probes" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Calls let through when half open (1)."`
 }
 
 type retryEntry struct {
-	Attempts int           `yaml:"attempts" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Tries in all, the first included (3)."`
-	Base     time.Duration `yaml:"base" jsonschema_description:"First pause; doubled each time, with jitter (200ms)."`
-	Max      time.Duration `yaml:"max" jsonschema_description:"Longest pause (5s)."`
+	Attempts int           `yaml:"attempts" jsonschema:"minimum=1,maximum=10" jsonschema_description:"Tries in all, the first included (3)."`
+	Base     time.Duration `yaml:"base" jsonschema:"minimum=1ms" jsonschema_description:"First pause; doubled each time, with jitter (200ms)."`
+	Max      time.Duration `yaml:"max" jsonschema:"minimum=1ms" jsonschema_description:"Longest pause (5s)."`
 }
 
 type timeoutsEntry struct {
-	Connect   time.Duration `yaml:"connect" jsonschema_description:"To a connection that is ready (5s)."`
-	FirstByte time.Duration `yaml:"first_byte" jsonschema_description:"From the request's last byte to the answer's first (30s)."`
-	Idle      time.Duration `yaml:"idle" jsonschema_description:"Longest silence inside a body (30s)."`
-	Total     time.Duration `yaml:"total" jsonschema_description:"From arrival, waiting for a place included, to the answer's header (60s)."`
+	Connect   time.Duration `yaml:"connect" jsonschema:"minimum=1ms" jsonschema_description:"To a connection that is ready (5s)."`
+	FirstByte time.Duration `yaml:"first_byte" jsonschema:"minimum=1ms" jsonschema_description:"From the request's last byte to the answer's first (30s)."`
+	Idle      time.Duration `yaml:"idle" jsonschema:"minimum=1ms" jsonschema_description:"Longest silence inside a body (30s)."`
+	Total     time.Duration `yaml:"total" jsonschema:"minimum=1ms" jsonschema_description:"From arrival, waiting for a place included, to the answer's header (60s)."`
 }
 
 type testEntry struct {

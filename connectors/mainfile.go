@@ -84,7 +84,7 @@ type consumerEntry struct {
 	Methods     []string       `yaml:"methods" jsonschema:"example=GET" jsonschema_description:"How it may call; left out: all."`
 	View        string         `yaml:"view" jsonschema:"default=sailpoint"`
 	ChooseView  bool           `yaml:"choose_view" jsonschema_description:"It may name another view in the path or a header."`
-	MaxHold     time.Duration  `yaml:"max_hold" jsonschema_description:"Instead of the connection's."`
+	MaxHold     time.Duration  `yaml:"max_hold" jsonschema:"minimum=1ms" jsonschema_description:"Instead of the connection's."`
 }
 
 type connectionEntry struct {
@@ -102,7 +102,7 @@ type connectionEntry struct {
 	Timeouts      timeoutsEntry            `yaml:"timeouts"`
 	Breaker       breakerEntry             `yaml:"breaker"`
 	Retry         retryEntry               `yaml:"retry"`
-	MaxHold       time.Duration            `yaml:"max_hold" jsonschema_description:"Instead of limits.max_hold."`
+	MaxHold       time.Duration            `yaml:"max_hold" jsonschema:"minimum=1ms" jsonschema_description:"Instead of limits.max_hold."`
 }
 
 type wireEntry struct {

@@ -90,17 +90,18 @@ func zeroNode(v reflect.Value) *yaml.Node {
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return scalarNode("!!str", "0s")
 	case v.Kind() == reflect.Bool:
-		return scalarNode("!!bool", strconv.FormatBool(v.Bool()))
+		return scalarNode("", strconv.FormatBool(v.Bool()))
 	case v.CanInt():
-		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10))
+		return scalarNode("", strconv.FormatInt(v.Int(), 10))
 	case v.CanFloat():
-		return scalarNode("!!float", strconv.FormatFloat(v.Float(), 'g', -1, 64))
+		return scalarNode("", strconv.FormatFloat(v.Float(), 'g', -1, 64))
 	case v.Kind() == reflect.Struct:
 		return &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
 	}
 	return scalarNode("!!str", "")
 }
 
+// scalarNode returns a scalar; without a tag it is what its text looks like.
 func scalarNode(tag, text string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: text}
 }
