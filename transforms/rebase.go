@@ -59,8 +59,7 @@ var pathEscapes = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F",
 
 // climbs says whether a path has a dot segment, escaped or not: whoever resolves it later may end outside the base.
 func climbs(path string) bool {
-	path = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/").Replace(path)
-	for segment := range strings.SplitSeq(path, "/") {
+	for segment := range strings.SplitSeq(pathEscapes.Replace(path), "/") {
 		if segment == "." || segment == ".." {
 			return true
 		}

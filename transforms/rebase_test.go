@@ -45,6 +45,7 @@ func TestRewriteLinksBases(t *testing.T) {
 		{"left: dots in an absolute one", caller, "https://sluice.example/td/a/b", "https://v.example/base/../c", ""},
 		{"left: escaped dots", caller, "https://sluice.example/td/a/b", "https://v.example/base/%2e%2E%2Fc", ""},
 		{"left: the caller's own, with dots", caller, "https://sluice.example/td/a/b", "https://sluice.example/td/../c", ""},
+		{"left: backslashes", caller, "https://sluice.example/td/a/b", "https://sluice.example/td/..%5Cc", ""},
 		{"left: a longer name", caller, "https://sluice.example/td/a", "https://v.example/based/c", ""},
 		{"left: another scheme", caller, "https://sluice.example/td/a", "javascript:alert(1)", ""},
 		{"no URL", caller, "https://sluice.example/td/a", "https://v.example/base/%zz", ""},
