@@ -159,7 +159,7 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := auth.New(connection(t, test.auth, secrets), auth.Ways{Held: auth.NewHeld(time.Second)})
+			_, err := auth.New(connection(t, test.auth, secrets), auth.Ways{Held: auth.NewHeld(time.Second, nil)})
 			if got := fmt.Sprint(err); got != test.want {
 				t.Errorf("New error\n got %s\nwant %s", got, test.want)
 			}

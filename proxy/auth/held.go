@@ -24,6 +24,7 @@ import (
 //	fetching, renewing → (the vendor says no) pausing for 10 s, 20 s … 5 min → none; a token that still lives is used meanwhile
 type Held struct {
 	patience time.Duration
+	detach   func(context.Context) context.Context
 	kept     *cache.Cache // holds token and pausing, each as long as it is valid
 	flight   singleflight.Group
 	used     atomic.Bool           // since the latest sign-in
@@ -43,9 +44,13 @@ const (
 	keyPause = "pausing" // *fault.Error
 )
 
-// NewHeld returns a Held without a token. A sign-in takes at most patience.
-func NewHeld(patience time.Duration) *Held {
-	return &Held{patience: patience, kept: cache.New(cache.NoExpiration, 0)}
+// NewHeld returns a Held without a token. A sign-in takes at most patience. detach makes the context of a sign-in from that of the
+// caller who caused it: it outlives the caller, and carries over only what the house wants to know there. nil carries nothing.
+func NewHeld(patience time.Duration, detach func(context.Context) context.Context) *Held {
+	if detach == nil {
+		detach = func(context.Context) context.Context { return context.Background() }
+	}
+	return &Held{patience: patience, detach: detach, kept: cache.New(cache.NoExpiration, 0)}
 }
 
 // Close ends the renewal in the background. The Held stays usable: calls under way on an old configuration may finish.
@@ -73,6 +78,7 @@ func (h *Held) token(ctx context.Context, f *fetch) (*token, error) {
 		return nil, err
 	}
 	// The sign-in runs on its own: whoever asked first may hang up without failing those who wait with him.
+	own := h.detach(ctx)
 	done := h.flight.DoChan("", func() (any, error) {
 		if t := h.live(); t != nil {
 			return t, nil
@@ -80,7 +86,7 @@ func (h *Held) token(ctx context.Context, f *fetch) (*token, error) {
 		if err := h.pausing(); err != nil {
 			return nil, err
 		}
-		return h.signIn(f)
+		return h.signIn(own, f)
 	})
 	select {
 	case result := <-done:
@@ -124,8 +130,8 @@ func (h *Held) pausing() error {
 }
 
 // signIn fetches a token, whether there is one or not. It is called by one goroutine at a time.
-func (h *Held) signIn(f *fetch) (*token, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), h.patience)
+func (h *Held) signIn(ctx context.Context, f *fetch) (*token, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.patience)
 	defer cancel()
 	t, err := (*f)(ctx)
 	h.mu.Lock()
@@ -170,7 +176,7 @@ func (h *Held) renew() {
 		return
 	}
 	if h.pausing() == nil {
-		_, err, _ := h.flight.Do("", func() (any, error) { return h.signIn(h.latest.Load()) })
+		_, err, _ := h.flight.Do("", func() (any, error) { return h.signIn(context.Background(), h.latest.Load()) })
 		if err == nil {
 			return
 		}
@@ -195,7 +201,7 @@ func (h *Held) refused(f *fetch, date time.Time, same func(*token) bool) bool {
 		return true
 	}
 	if h.doubts.add(now, t.fetched) {
-		go func() { _, _, _ = h.flight.Do("", func() (any, error) { return h.signIn(f) }) }()
+		go func() { _, _, _ = h.flight.Do("", func() (any, error) { return h.signIn(context.Background(), f) }) }()
 	}
 	return false
 }
