@@ -258,7 +258,5 @@ func withoutBody(c *fasthttp.RequestCtx, r *http.Request, resp *http.Response) {
 	c.Response.SkipBody = true
 	if r.Method == http.MethodHead && resp.ContentLength >= 0 {
 		c.Response.Header.SetContentLength(int(resp.ContentLength))
-		return
 	}
-	c.Response.Header.SetContentLength(-2) // no Content-Length, no Transfer-Encoding
 }

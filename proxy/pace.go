@@ -167,7 +167,7 @@ func (p *pacer) refused(r *http.Request, resp *http.Response) bool {
 	}
 	m := transforms.Message{Method: r.Method, Status: resp.StatusCode, Header: resp.Header}
 	for _, refusal := range p.conn.Connector.Refusals {
-		if refusal.Wants != nil && !refusal.Wants(&m) {
+		if !refusal.Wants(&m) {
 			continue
 		}
 		if refusal.Body && m.Body == nil {

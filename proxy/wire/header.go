@@ -109,8 +109,8 @@ func gather(all iter.Seq2[[]byte, []byte], request bool) http.Header {
 	return m.header
 }
 
-// seedDate puts a Date into h. Add and Set drop it by design, and only h's parser keeps one, so a two-line answer is parsed;
-// status, framing and protocol are then put back as they were.
+// seedDate puts a Date into h. Add and Set drop it by design, and only h's parser keeps one, so a two-line answer is parsed, of a
+// status that has no length; status, framing and protocol are then put back as they were.
 func seedDate(h *fasthttp.ResponseHeader, date string) {
 	if !printable(date) {
 		return
@@ -118,7 +118,7 @@ func seedDate(h *fasthttp.ResponseHeader, date string) {
 	seed := seeds.Get().(*dateSeed)
 	defer seeds.Put(seed)
 	status := h.StatusCode()
-	seed.text = append(append(append(seed.text[:0], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: "...), date...), "\r\n\r\n"...)
+	seed.text = append(append(append(seed.text[:0], "HTTP/1.1 304 Not Modified\r\nDate: "...), date...), "\r\n\r\n"...)
 	seed.src.Reset(seed.text)
 	seed.br.Reset(&seed.src)
 	_ = h.Read(seed.br) // cannot fail: the text is ours and date is printable; an overlong one merely leaves Date out
