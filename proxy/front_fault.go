@@ -67,10 +67,13 @@ func showLimits(h http.Header, call *Call, why *fault.Error) int64 {
 		return 0
 	}
 	seconds := int64((why.RetryAfter + time.Second - 1) / time.Second)
-	h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+	if call == nil || call.View == nil || call.View.Face.RetryAfterHeader == "" {
+		h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+	}
 	if call == nil || call.View == nil {
 		return seconds
 	}
+	h[wire.Spelling] = limitSpelling
 	limits := call.Limits
 	if len(limits) == 0 {
 		limits = []transforms.Limits{{}}
@@ -79,6 +82,9 @@ func showLimits(h http.Header, call *Call, why *fault.Error) int64 {
 	call.View.Face.Write(h, nil, limits, time.Now())
 	return seconds
 }
+
+// limitSpelling is how the usual limit headers are written where no vendor has shown us his way.
+var limitSpelling = []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy"}
 
 // render returns the text of a fault and its content type.
 func (b faultBody) render(style string, why *fault.Error) (text []byte, kind string) {

@@ -133,35 +133,12 @@ func (t *transformer) answer(call *Call, r *http.Request, resp *http.Response) e
 			return err
 		}
 	}
+	show := call.View.Face.Write
 	if resp.StatusCode == http.StatusTooManyRequests {
-		call.Limits = withRetry(call.Limits)
+		show = call.View.Face.WriteRefusal // clients that find no Retry-After try again after a second or a minute
 	}
-	call.View.Face.Write(resp.Header, t.conn.Connector.LimitHeaders, call.Limits, m.Now)
+	show(resp.Header, t.conn.Connector.LimitHeaders, call.Limits, m.Now)
 	return nil
-}
-
-// refusedPause is what a caller is told to wait after a refusal that names no time: TeamDynamix asks for at least 5 s.
-const refusedPause = 5 * time.Second
-
-// withRetry makes sure that a refusal says when to try again: clients that find no Retry-After try after a second or a minute.
-func withRetry(limits []transforms.Limits) []transforms.Limits {
-	if len(limits) == 0 {
-		limits = []transforms.Limits{{}}
-	}
-	wait := time.Duration(0)
-	for i := range limits {
-		if limits[i].HasRetry {
-			return limits
-		}
-		if limits[i].HasReset() && limits[i].Remaining < 1 {
-			wait = max(wait, limits[i].ResetAfter)
-		}
-	}
-	if wait <= 0 {
-		wait = refusedPause
-	}
-	limits[0].RetryAfter, limits[0].HasRetry = wait, true
-	return limits
 }
 
 func (t *transformer) message(call *Call, r *http.Request, h http.Header) *transforms.Message {
