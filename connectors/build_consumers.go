@@ -108,8 +108,8 @@ func (b *setBuild) hold(key string, made *Consumer) {
 	}
 }
 
-// openDoor says which listener lets strangers in, and what to do.
-func openDoor(name, address string) string {
+// openDoor says that a listener lets strangers in, and what to do.
+func openDoor(address string) string {
 	return fmt.Sprintf("is %s, which others can reach, but no consumer is configured: run sluice keys create NAME and add what it prints under consumers, or listen on 127.0.0.1%s",
 		address, address[strings.LastIndexByte(address, ':'):])
 }

@@ -67,7 +67,7 @@ func (b *setBuild) listeners() {
 		}
 		addresses[entry.Address] = name
 		if b.loopback = b.loopback && loopback; !loopback && len(b.written.Consumers) == 0 && entry.Address != "" {
-			b.fault(key+".address", "%s", openDoor(name, entry.Address))
+			b.fault(key+".address", "%s", openDoor(entry.Address))
 		}
 	}
 	b.owners()

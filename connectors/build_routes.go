@@ -95,7 +95,7 @@ func (b *connectorBuild) draft(section string, entry int, matches match) {
 		for _, method := range t.methods {
 			d := draft{template: t, method: method, entry: entry, key: at}
 			if earlier := b.earlier(section, &d); earlier != nil {
-				b.fault(at, "%s", shadowed(section, earlier, &d))
+				b.fault(at, "%s", shadowed(earlier, &d))
 				continue
 			}
 			b.drafts[section] = append(b.drafts[section], d)
@@ -115,7 +115,7 @@ func (b *connectorBuild) earlier(section string, d *draft) *draft {
 	return nil
 }
 
-func shadowed(section string, earlier, d *draft) string {
+func shadowed(earlier, d *draft) string {
 	if earlier.template.text == d.template.text {
 		return fmt.Sprintf("%s %s stands already in %s: remove one, or make them one entry", d.method, d.template.text, earlier.key)
 	}

@@ -1,6 +1,9 @@
 package connectors
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+)
 
 // router finds the route of a call: a trie of path segments. A literal beats a parameter, a parameter beats the rest, and a
 // branch that ends nowhere is left for the next best, so at most every node is visited once. It allocates nothing.
@@ -27,21 +30,21 @@ type leaf []*Route
 
 // find returns the route of a call: the exact method, else GET for HEAD (a vendor counts both alike), else "*".
 func (l leaf) find(method string) *Route {
-	var any, get *Route
+	var every, get *Route
 	for _, route := range l {
 		switch route.Method {
 		case method:
 			return route
 		case anyMethod:
-			any = route
-		case "GET":
+			every = route
+		case http.MethodGet:
 			get = route
 		}
 	}
-	if get != nil && method == "HEAD" {
+	if get != nil && method == http.MethodHead {
 		return get
 	}
-	return any
+	return every
 }
 
 // add puts a route at its template. The caller has made sure that no two routes share shape and method.

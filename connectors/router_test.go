@@ -85,6 +85,7 @@ func TestRouteIgnoresCase(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // AllocsPerRun counts what the whole process allocates
 func TestRouteAllocatesNothing(t *testing.T) {
 	connection := shipped(t).Connections["tdx"]
 	for _, path := range []string{"/api/people/a5be8bb6-3a44", "/API/People/ada%40example.org/Groups/7", "/nowhere/at/all"} {

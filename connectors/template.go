@@ -47,7 +47,8 @@ func parseTemplate(text string, ignoreCase bool) (template, error) {
 	if path == "/" {
 		return t, nil
 	}
-	return t, t.parseSegments(strings.Split(strings.TrimSuffix(path[1:], "/"), "/"), ignoreCase)
+	err = t.parseSegments(strings.Split(strings.TrimSuffix(path[1:], "/"), "/"), ignoreCase)
+	return t, err
 }
 
 func parseMethods(text string) ([]string, error) {
