@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"crypto/sha256"
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,11 +42,16 @@ func (e Environment) open(path string) (fs.File, error) {
 }
 
 // Load reads sluice.yaml and connectors/*.yaml of fsys and returns the compiled Set, or every fault of all files and a nil
-// Set. Relative paths of secrets and certificates start from env.Folder.
+// Set. Relative paths of secrets and certificates start from env.Folder. The files of an embed.FS are nowhere on disk: they
+// are not in Set.Files, and their names begin with built-in unless env.Folder says otherwise.
 func Load(fsys fs.FS, env Environment) (*Set, strict.Faults) {
 	l := loader{env: env}
-	main := l.readMain(fsys, env.Folder)
-	return l.load(main, l.readConnectors(fsys, env.Folder))
+	folder := env.Folder
+	if _, embedded := fsys.(embed.FS); embedded && folder == "" {
+		folder = builtIn
+	}
+	main := l.readMain(fsys, folder)
+	return l.load(main, l.readConnectors(fsys, folder))
 }
 
 // LoadPath reads what an operator names: a folder (its sluice.yaml and connectors/*.yaml), a sluice.yaml (and the folder

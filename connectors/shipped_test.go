@@ -1,6 +1,8 @@
 package connectors_test
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 
 	"sluice/configs"
@@ -10,7 +12,7 @@ import (
 // shipped loads what the binary holds.
 func shipped(t testing.TB) *connectors.Set {
 	t.Helper()
-	set, faults := connectors.Load(configs.FS, connectors.Environment{Folder: "configs"})
+	set, faults := connectors.Load(configs.FS, connectors.Environment{})
 	if faults != nil {
 		t.Fatalf("the shipped configuration has faults:\n%v", faults)
 	}
@@ -53,5 +55,27 @@ func TestTeamDynamixRoutes(t *testing.T) {
 			t.Errorf("%s %s: got route %q, group %q, rule %q, safe %v, sign-in %v; want %q, %q, %q, %v, %v",
 				c.method, c.path, route.Name, route.Group, rule, route.Safe, route.SignIn != nil, c.route, c.group, c.rule, c.safe, c.signIn)
 		}
+	}
+}
+
+// TestShippedFolder holds what sluice check configs/ does, and that files in the binary are not watched.
+func TestShippedFolder(t *testing.T) {
+	t.Parallel()
+	set, faults := connectors.LoadPath("../configs", configs.FS, connectors.Environment{})
+	if faults != nil {
+		t.Fatalf("got faults, want none:\n%v", faults)
+	}
+	want := []string{"../configs", "../configs/connectors", "../configs/connectors/teamdynamix.yaml", "../configs/sluice.yaml"}
+	if !slices.Equal(set.Files, want) {
+		t.Errorf("files on disk: got %q, want %q", set.Files, want)
+	}
+	if got := shipped(t).Files; len(got) != 0 {
+		t.Errorf("embedded files: got %q to watch, want none", got)
+	}
+	if got, want := set.Connectors["teamdynamix"].File, "../configs/connectors/teamdynamix.yaml"; got != want {
+		t.Errorf("file: got %q, want %q", got, want)
+	}
+	if source := set.Connectors["teamdynamix"].Source; !bytes.Contains(source, []byte("name: teamdynamix")) {
+		t.Errorf("source: got %d bytes without its name", len(source))
 	}
 }
