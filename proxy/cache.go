@@ -156,20 +156,21 @@ func (c *cacher) refresh(call *Call, rule *connectors.Cache, r *http.Request, ke
 	go func() {
 		defer c.kept.land(key, f)
 		defer own.end(context.Canceled)
-		defer func() { // nobody above this goroutine would catch it, and one bad answer must not end the house
-			if what := recover(); what != nil {
-				c.log.Error("panic while refreshing a kept answer", "connection", c.conn.Name, "route", own.Route.Name, "panic", what, "stack", string(debug.Stack()))
+		defer func() {
+			if f.got == nil {
+				old.refreshFrom.Store(int64(time.Since(old.at) + refreshPause))
+			}
+			if what := recover(); what != nil { // nobody above would catch it, and one bad answer must not end the house
+				c.log.Error("panic while refreshing a kept answer", "connection", c.conn.Name, "route", own.Route.Name,
+					"panic", what, "stack", string(debug.Stack()))
 			}
 		}()
 		resp, brought, err := c.fetch(own, rule, again, key)
-		f.brought = brought
-		if brought.got == nil {
-			old.refreshFrom.Store(int64(time.Since(old.at) + refreshPause))
-		}
 		if err != nil {
 			c.log.Warn("refresh of a kept answer", "connection", c.conn.Name, "route", own.Route.Name, "error", err.Error())
 			return
 		}
+		f.brought = brought
 		_ = resp.Body.Close()
 	}()
 }
@@ -229,17 +230,21 @@ func (c *cacher) give(call *Call, r *http.Request, got *answer, outcome string) 
 	c.metrics.CacheHit(c.conn.Name, outcome)
 	values := make([]string, 0, len(got.header)+2)
 	header := make(http.Header, len(got.header)+2)
-	for name, have := range got.header {
+	set := func(name string, have ...string) {
 		from := len(values)
 		values = append(values, have...)
 		header[name] = values[from:len(values):len(values)]
 	}
-	if !call.View.Raw {
-		age := int((got.age + time.Since(got.at)) / time.Second)
-		header["Age"] = []string{strconv.Itoa(age)}
-		header["X-Sluice-Cache"] = []string{outcome}
+	for name, have := range got.header {
+		set(name, have...)
 	}
-	call.Note("cache", "%s", outcome)
+	if !call.View.Raw {
+		set("Age", strconv.Itoa(int((got.age+time.Since(got.at))/time.Second)))
+		set("X-Sluice-Cache", outcome)
+	}
+	if call.trace != nil { // a note's arguments cost an allocation even where nobody listens
+		call.Note("cache", "answered from memory: %s", outcome)
+	}
 	return &http.Response{
 		Status: got.text, StatusCode: got.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: newBytesBody(got.body), ContentLength: int64(len(got.body)), Request: r,
