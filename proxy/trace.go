@@ -16,6 +16,7 @@ import (
 type Trace struct {
 	start time.Time
 	conn  *connectors.Connection
+	call  *Call // of Try; nil otherwise
 
 	mu    sync.Mutex
 	words []Word
