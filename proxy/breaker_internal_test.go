@@ -133,7 +133,8 @@ func TestBreakerOpensByShare(t *testing.T) {
 		"half of ten":                     {"2525252525", true},
 		"four of ten":                     {"2252252525", false},
 		"half, but nine are too few":      {"252525255", false},
-		"4xx are no part of it":           {"25425425425", false},
+		"neither towards enough calls":    {"44525525525", false},
+		"nor towards a smaller share":     {"425425425425425", true},
 		"nor do they break a row":         {"5445445", true},
 		"a success does":                  {"5525525", false},
 		"three in a row before any share": {"2222222555", true},
@@ -362,6 +363,9 @@ func TestBreakerStateOutlivesAReloadWithTheSameSettings(t *testing.T) {
 			rig.ups.kept.begin()
 			chain = Chain(vendor, rig.ups.breaker(rig.conn))
 			rig.ups.kept.sweep()
+			if got := rig.counted(t, "sluice_breaker_state", nil); (got == 2) != tc.open {
+				t.Errorf("after the reload: got states that add up to %v, want 2 (open) only if it is", got)
+			}
 			if _, err := try(t, rig, chain); isOpen(err) != tc.open {
 				t.Errorf("after the reload: got open=%v, want %v", isOpen(err), tc.open)
 			}

@@ -311,7 +311,17 @@ func TestCachePassesLongAnswersOn(t *testing.T) {
 				resp.Body, resp.ContentLength = body, length
 				return resp, nil
 			})
-			c.get(t, personURL, strings.Repeat("1", 2001), "miss")
+			r, _ := c.request(t, http.MethodGet, personURL, nil)
+			resp, err := c.chain.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if read, _ := body.state(); length > 0 && read > 0 {
+				t.Errorf("got %d bytes read of a body that is known to be too long, want it to stream", read)
+			}
+			if got := readAll(t, resp); got != strings.Repeat("1", 2001) || resp.ContentLength != length {
+				t.Errorf("got %d bytes with length %d, want all 2001 with length %d", len(got), resp.ContentLength, length)
+			}
 			if _, closed := body.state(); closed != 1 {
 				t.Errorf("vendor's body closed %d times, want once", closed)
 			}

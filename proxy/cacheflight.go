@@ -25,7 +25,7 @@ type brought struct {
 func (a *answers) join(key, path string) (f *flight, leads bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if f = a.flights[key]; f != nil {
+	if f, underWay := a.flights[key]; underWay {
 		return f, false
 	}
 	f = &flight{path: path, done: make(chan struct{})}

@@ -74,6 +74,25 @@ func TestCacheConcurrentMissesMakeOneCall(t *testing.T) {
 	})
 }
 
+func TestCacheCallerWhoWantsItNewDoesNotWaitForAnOlderRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCacheRig(t)
+		c.answers(func(n int, _ *http.Request) (*http.Response, error) {
+			<-time.After(time.Second)
+			return vendorSays(200, "answer "+strconv.Itoa(n)), nil
+		})
+		first, _ := c.sendTogether(t, 1)
+		second, _ := c.sendTogether(t, 1, "Cache-Control", "no-cache")
+		if got, want := second()[0], (outcome{body: "answer 2", cached: "miss"}); got != want {
+			t.Errorf("no-cache: got %+v, want %+v", got, want)
+		}
+		if got, want := first()[0], (outcome{body: "answer 1", cached: "miss"}); got != want {
+			t.Errorf("first: got %+v, want %+v", got, want)
+		}
+	})
+}
+
 func TestCacheAnotherLeadsWhenTheLeaderHangsUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

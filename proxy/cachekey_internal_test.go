@@ -120,6 +120,7 @@ func FuzzCacheKey(f *testing.F) {
 	f.Add("/ab", "", "c", "", "/a", "b", "c", "")
 	f.Add("/a", "q", "xy", "z", "/a", "q", "x", "yz")
 	f.Add("/a", "q", "", "x", "/a", "q", "x", "")
+	f.Add("/a", "q", "", "Authorization\x01s", "/a", "q", "Authorization\x01", "s")
 	rig := newCacheRig(f)
 	c := &cacher{conn: rig.conn}
 	rule := &connectors.Cache{Vary: []string{"X-Page-Size"}}

@@ -81,14 +81,26 @@ func TestCacheReadUnderWayDuringAWrite(t *testing.T) {
 		})
 		early, _ := c.sendTogether(t, 2)
 		c.send(t, http.MethodPut, personURL)
-		c.answers(func(int, *http.Request) (*http.Response, error) { return vendorSays(200, "new"), nil })
-		c.get(t, personURL, "new", "miss")
+		c.answers(func(int, *http.Request) (*http.Response, error) {
+			<-time.After(15 * time.Second)
+			return vendorSays(200, "new"), nil
+		})
+		late, _ := c.sendTogether(t, 1)
 		for i, got := range early() {
 			if got.err != nil || got.body != "old" {
 				t.Errorf("caller %d from before the write: got %+v, want \"old\"", i, got)
 			}
 		}
+		later, _ := c.sendTogether(t, 1) // the old read has landed, the new one is still out
+		for i, got := range append(late(), later()...) {
+			if got.err != nil || got.body != "new" {
+				t.Errorf("caller %d from after the write: got %+v, want \"new\"", i, got)
+			}
+		}
 		c.get(t, personURL, "new", "hit")
+		if c.called() != 3 {
+			t.Errorf("got %d calls, want 3: a read, the write, a read", c.called())
+		}
 	})
 }
 

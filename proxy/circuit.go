@@ -44,6 +44,15 @@ func (c *circuits) of(group string) *circuit {
 	return found
 }
 
+// Close takes back what metrics say of circuits that a reload has dropped: none of them is open any more.
+func (c *circuits) Close() {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for group := range c.byGroup {
+		c.metrics.BreakerState(c.connection, group, gobreaker.StateClosed.String())
+	}
+}
+
 // circuit is the breaker of one route group.
 type circuit struct {
 	*circuits

@@ -343,6 +343,23 @@ func TestRetryGivesTheAnswerAsItIsWhenTheWaitDoesNotFit(t *testing.T) {
 	}
 }
 
+func TestRetryPausesAddUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rig, sent, start := newStageRig(t), 0, time.Now()
+		chain := Chain(inTurn(&sent, replies(503, "Retry-After", "15")), rig.ups.retry(rig.conn))
+		r, _ := rig.request(t, http.MethodGet, "https://vendor.example/", nil)
+		resp, err := chain.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if took := time.Since(start); sent != 2 || took != 15*time.Second {
+			t.Errorf("got %d sent in %s, want 2 in 15s: a second pause would exceed the patience of 25s", sent, took)
+		}
+	})
+}
+
 func TestRetryLeavesTheWaitAfterARefusalToPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
