@@ -14,6 +14,7 @@ import (
 
 // endpoint is where a scheme signs in, and the way there. The URL may hold a credential (a tenant's id): it is never printed.
 type endpoint struct {
+	unprinted
 	url  *url.URL // on the way: its path is relative to the way's base
 	way  http.RoundTripper
 	full string // as the vendor knows it: the default audience of an assertion

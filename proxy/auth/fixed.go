@@ -15,6 +15,7 @@ import (
 
 // fixed is a scheme of headers that never change: basic, bearer, header.
 type fixed struct {
+	unprinted
 	names  []string
 	values []text
 }

@@ -23,6 +23,7 @@ import (
 //	live → (ended, or forgotten after a 401 that age explains) none
 //	fetching, renewing → (the vendor says no) pausing for 10 s, 20 s … 5 min → none; a token that still lives is used meanwhile
 type Held struct {
+	unprinted
 	patience time.Duration
 	detach   func(context.Context) context.Context
 	kept     *cache.Cache // holds token and pausing, each as long as it is valid

@@ -37,7 +37,7 @@ func lives(life, pause time.Duration) func(int, *http.Request) (*http.Response, 
 // holding is a login scheme over v and what it signs in with.
 func holding(t *testing.T, v http.RoundTripper) (auth.Renewer, *auth.Held) {
 	t.Helper()
-	held := auth.NewHeld(30 * time.Second, nil)
+	held := auth.NewHeld(30*time.Second, nil)
 	t.Cleanup(held.Close)
 	s, err := auth.New(connection(t, connectors.Auth{Login: &connectors.Login{
 		Method: "POST", Path: "/auth", JSON: map[string]any{"key": "${credential:key}"}, Token: spec(t, "text"), Apply: asBearer,

@@ -22,8 +22,9 @@ import (
 
 // signer is the scheme that signs parts of a request with a shared key.
 type signer struct {
+	unprinted
 	hash      func() hash.Hash
-	key       text
+	key       []byte
 	parts     []part
 	separator string
 	encode    func([]byte) string
@@ -62,7 +63,7 @@ func (k *kit) hmac(a *connectors.HMAC) (Scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.key = (text{key}); key == "" {
+	if s.key = []byte(key); key == "" {
 		return nil, errors.New("auth.hmac.key: is empty")
 	}
 	if s.header, err = k.name("hmac.header", a.Header); err != nil {
@@ -131,8 +132,7 @@ func (k *kit) part(key, what string, s *signer) (part, error) {
 		return nil, fmt.Errorf("auth.%s: %q cannot be signed; there is method, path, query, date, body, body_sha256, header:NAME, text:WORDS", key, what)
 	}
 	literal, err := k.closed(key, words)
-	held := text{literal}
-	return func(to []byte, _ *http.Request, _ []byte) []byte { return append(to, held[0]...) }, err
+	return func(to []byte, _ *http.Request, _ []byte) []byte { return append(to, literal...) }, err
 }
 
 // Apply implements Scheme.
@@ -151,7 +151,7 @@ func (s *signer) Apply(_ context.Context, r *http.Request) error {
 		}
 		message = p(message, r, body)
 	}
-	mac := hmac.New(s.hash, []byte(s.key[0]))
+	mac := hmac.New(s.hash, s.key)
 	mac.Write(message)
 	r.Header[s.header] = []string{s.value.fill(s.encode(mac.Sum(nil)))}
 	return nil

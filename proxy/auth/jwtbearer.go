@@ -18,6 +18,7 @@ import (
 
 // assertion makes the JWTs of RFC 7523: who signs, for whom, for how long.
 type assertion struct {
+	unprinted
 	method   jwt.SigningMethod
 	key      any
 	keyID    string

@@ -22,6 +22,7 @@ const assumedLife = time.Hour
 
 // loginRequest is a sign-in of the vendor's own kind, with the credentials filled in.
 type loginRequest struct {
+	unprinted
 	*endpoint
 	method string
 	header http.Header

@@ -17,6 +17,7 @@ import (
 // grant trades something for a token at a token endpoint of OAuth 2 (RFC 6749). The client credentials grant of x/oauth2 does it
 // for all grants, because it lets grant_type and further parameters be set.
 type grant struct {
+	unprinted
 	client   *http.Client
 	config   *clientcredentials.Config
 	params   func() (url.Values, error) // of one request; grant_type among them
@@ -119,42 +120,46 @@ func (g *grant) fetch(ctx context.Context) (*token, error) {
 		return nil, err
 	}
 	g.config.EndpointParams = params // the config itself must stay: it remembers which style the vendor takes
-	clock := &dated{next: g.client.Transport}
+	last := &dated{next: g.client.Transport}
 	client := *g.client
-	client.Transport = clock
+	client.Transport = last
 	got, err := g.config.Token(context.WithValue(ctx, oauth2.HTTPClient, &client))
 	if g.settled != nil {
 		defer func() { g.settled(err) }()
 	}
 	if err != nil {
-		err = plain(err, clock.status)
+		err = plain(err, last)
 		return nil, err
 	}
 	now := time.Now()
-	date := vendorTime(clock.header, now)
+	date := vendorTime(last.header, now)
 	exp := jwtEnd(got.AccessToken)
 	if !got.Expiry.IsZero() {
-		exp = date.Add(got.Expiry.Sub(now)) // x/oauth2 counted expires_in by our clock
+		exp = date.Add(got.Expiry.Sub(now)) // x/oauth2 counted expires_in by our last
 	}
 	t := &token{value: got.AccessToken, refresh: got.RefreshToken}
 	err = t.lifetime(exp, date, now, g.fallback)
 	return t, err
 }
 
-// dated remembers what x/oauth2 does not hand on: the header and status of the answer.
+// dated remembers what x/oauth2 does not hand on: header and status of the answer, or why there is none.
 type dated struct {
 	next   http.RoundTripper
 	header http.Header
 	status int
+	err    error
 }
 
 // RoundTrip implements http.RoundTripper.
 func (d *dated) RoundTrip(r *http.Request) (*http.Response, error) {
+	d.header, d.status = nil, 0
 	resp, err := d.next.RoundTrip(r)
-	if err != nil {
+	if d.err = err; err != nil {
 		return nil, err
 	}
 	d.header, d.status = resp.Header, resp.StatusCode
+	resp.Header = resp.Header.Clone()
+	resp.Header.Del("Location") // http.Client would read it, and repeat it in an error when it cannot
 	return resp, nil
 }
 
@@ -164,8 +169,11 @@ var errorCodes = map[string]bool{
 	"unauthorized_client": true, "unsupported_grant_type": true, "invalid_scope": true,
 }
 
-// plain takes from x/oauth2's errors what may be told. Theirs hold the answer's body and the URL.
-func plain(err error, status int) error {
+// plain takes from x/oauth2's errors what may be told. Theirs, and http.Client's, hold the URL and parts of the answer.
+func plain(err error, last *dated) error {
+	if last.err != nil {
+		return last.err
+	}
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		a := &answered{status: refused.Response.StatusCode, retryAfter: retryAfter(refused.Response.Header)}
 		if errorCodes[refused.ErrorCode] {
@@ -173,8 +181,5 @@ func plain(err error, status int) error {
 		}
 		return a
 	}
-	if sent, ok := errors.AsType[*url.Error](err); ok {
-		return sent.Err
-	}
-	return &answered{status: status, cause: "its body is no token answer (RFC 6749, 5.1)"}
+	return &answered{status: last.status, cause: "its body is no token answer (RFC 6749, 5.1)"}
 }

@@ -2,15 +2,13 @@ package auth
 
 import (
 	"fmt"
-	"io"
 	"net/textproto"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
 
-// text is a template compiled: the credentials are in it, what is left are the places of one value that comes later. It holds
-// secrets and prints as "[redacted]".
+// text is a template compiled: the credentials are in it, what is left are the places of one value that comes later.
 type text []string
 
 // fill returns the text with value in its places.
@@ -18,9 +16,6 @@ func (t text) fill(value string) string { return strings.Join(t, value) }
 
 // open reports whether a value must still come.
 func (t text) open() bool { return len(t) > 1 }
-
-// Format keeps the credentials out of every print.
-func (t text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
 
 const credentialPrefix = "credential:"
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -12,17 +11,15 @@ import (
 	"sluice/connectors"
 )
 
-// token is what a sign-in brought. It prints as "[redacted]".
+// token is what a sign-in brought.
 type token struct {
+	unprinted
 	value   string
 	exp     time.Time // its end by the vendor's clock; zero: the vendor did not say
 	ends    time.Time // its end by ours, as far as is known or assumed
 	fetched time.Time
 	refresh string // what the next sign-in shows instead of the configured refresh token; "" = the same
 }
-
-// Format keeps the token out of every print.
-func (t *token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
 
 // lifetime fills in when t ends. exp is by the vendor's clock, which read date when ours read now: a clock that is off by minutes
 // must not cost a token its life. Without exp the token is assumed to live for fallback.
@@ -61,6 +58,7 @@ type fetch func(ctx context.Context) (*token, error)
 
 // signedIn is a scheme that fetches a token and puts it in a header: login, oauth2, jwt_bearer.
 type signedIn struct {
+	unprinted
 	held   *Held
 	fetch  fetch
 	header string
