@@ -120,10 +120,13 @@ func (p *pacer) patience(call *Call, now time.Time) time.Duration {
 // refuse turns a gate's no into what the caller sees.
 func (p *pacer) refuse(call *Call, t ticket, err error) error {
 	refusal, ok := errors.AsType[*pace.Refusal](err)
-	if !ok {
-		return err // the caller left, or its deadline passed
+	if !ok && isHangUp(err) {
+		return err
 	}
 	call.Answered = "pace"
+	if !ok {
+		return fault.New("pace", http.StatusGatewayTimeout, "out_of_time", "the request's time ran out while it waited for its turn at the vendor").Because(err)
+	}
 	if refusal.Full {
 		p.metrics.Refusal(p.conn.Name, call.Route.Name, "shed")
 		return fault.New("pace", http.StatusServiceUnavailable, "queue_full",
