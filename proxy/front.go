@@ -145,6 +145,9 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 	}
 	place, err := locate(gen, listener, string(c.Request.Header.Host()), string(c.Request.Header.RequestURI()))
 	if err != nil {
+		if fault.Of(err).Status == http.StatusBadRequest {
+			c.Response.Header.SetConnectionClose()
+		}
 		return nil, nil, err
 	}
 	up := place.upstream

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -91,6 +92,9 @@ func hostName(host string) string {
 // smallBody is the length up to which a request's body is read before it is sent, so that it can be sent again.
 const smallBody = 64 << 10
 
+// lingering is how much of a body that is too long is read for the sake of an answer that arrives.
+const lingering = 1 << 20
+
 // newRequest copies a request out of the engine. A short body is in memory; a longer one, or one of unknown length, streams.
 func newRequest(c *fasthttp.RequestCtx, call *Call, method string, p place, header http.Header) (*http.Request, error) {
 	base := call.Connection.Base
@@ -114,6 +118,8 @@ func newRequest(c *fasthttp.RequestCtx, call *Call, method string, p place, head
 	case length == 0 || stream == nil && length < 0:
 	case length > 0 && int64(length) > call.Connection.Bounds.RequestBody:
 		c.Response.Header.SetConnectionClose()
+		// A caller who is still sending would see a reset instead of the answer; one who sends very much more must.
+		_, _ = io.CopyN(io.Discard, stream, lingering)
 		return nil, fault.New("front", http.StatusRequestEntityTooLarge, "request_too_large",
 			"the request's body is longer than limits.request_body allows (%d bytes)", call.Connection.Bounds.RequestBody)
 	case length > 0 && length <= smallBody:
