@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -150,9 +151,14 @@ func (c *Call) takeWords(from *Call) {
 }
 
 // ask has the vendor answer a sign-in and keeps the answer if it holds a token.
-func (s *signer) ask(sent *http.Request, key memoryKey) (*tokenAnswer, error) {
+func (s *signer) ask(sent *http.Request, key memoryKey) (said *tokenAnswer, err error) {
 	call := CallOf(sent.Context())
 	defer call.end(context.Canceled)
+	defer func() {
+		if p := recover(); p != nil { // in this goroutine of its own it would end the process
+			said, err = nil, fmt.Errorf("signin %s broke: %v", call.Route.Name, p)
+		}
+	}()
 	resp, err := s.next.RoundTrip(sent)
 	if err != nil {
 		s.metrics.SignIn(s.conn.Name, "failed")
@@ -168,7 +174,7 @@ func (s *signer) ask(sent *http.Request, key memoryKey) (*tokenAnswer, error) {
 		s.metrics.SignIn(s.conn.Name, "failed")
 		return nil, fault.New("signin", http.StatusBadGateway, "answer_too_large", "the vendor's answer to the sign-in is longer than 1 MiB")
 	}
-	said := &tokenAnswer{
+	said = &tokenAnswer{
 		status: resp.StatusCode, text: resp.Status, header: resp.Header, body: body, length: max(resp.ContentLength, int64(len(body))),
 		at: time.Now(), refused: call.Refused, limits: call.Limits,
 	}

@@ -94,7 +94,7 @@ func (k *kit) applied(kind string, a connectors.Apply, f fetch) (Scheme, error) 
 // told wraps f so that its failures are faults and the house hears how it ended.
 func (k *kit) told(f fetch) fetch {
 	return func(ctx context.Context) (*token, error) {
-		t, err := f(ctx)
+		t, err := unbroken(ctx, f)
 		if err == nil {
 			k.ways.Told("vendor", t.ends)
 			return t, nil
@@ -107,6 +107,16 @@ func (k *kit) told(f fetch) fetch {
 		k.ways.Told(outcome, time.Time{})
 		return nil, err
 	}
+}
+
+// unbroken is f, with a panic as an error: a sign-in runs in a goroutine of its own, where a panic would end the process.
+func unbroken(ctx context.Context, f fetch) (t *token, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t, err = nil, fmt.Errorf("the sign-in broke: %v", p)
+		}
+	}()
+	return f(ctx)
 }
 
 // Apply implements Scheme.
