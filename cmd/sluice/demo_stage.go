@@ -1,0 +1,242 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+)
+
+// demoStage prints the demo, two columns within 100 characters.
+type demoStage struct {
+	w       io.Writer
+	good    *color.Color
+	bad     *color.Color
+	bold    *color.Color
+	faint   *color.Color
+	acts    int
+	broken  bool // a promise was not kept
+	written error
+}
+
+const (
+	demoWidth  = 98
+	demoColumn = 48
+)
+
+func newDemoStage(env environment) *demoStage {
+	s := &demoStage{
+		w: env.stdout, good: color.New(color.FgGreen), bad: color.New(color.FgRed), bold: color.New(color.Bold), faint: color.New(color.Faint),
+	}
+	for _, c := range []*color.Color{s.good, s.bad, s.bold, s.faint} {
+		if coloured(env) {
+			c.EnableColor()
+		} else {
+			c.DisableColor()
+		}
+	}
+	return s
+}
+
+func (s *demoStage) print(text string) { _, _ = io.WriteString(s.w, text) }
+
+func (s *demoStage) title(text string) { s.print(s.bold.Sprint(text) + "\n") }
+
+// scene opens the next scene.
+func (s *demoStage) scene(what, call string) {
+	s.acts++
+	s.print("\n" + s.bold.Sprintf("%d. %s", s.acts, what) + s.faint.Sprint("   "+call) + "\n\n")
+}
+
+// headings names the two columns.
+func (s *demoStage) headings(direct, through string) {
+	s.print("\n")
+	s.columns([]string{"directly", direct}, []string{"through Sluice", through})
+	s.print("\n")
+}
+
+// para prints a paragraph, wrapped.
+func (s *demoStage) para(text string) {
+	for _, line := range wrap(text, demoWidth) {
+		s.print(line + "\n")
+	}
+}
+
+// columns prints lines side by side; a long one goes on in the next line of its column.
+func (s *demoStage) columns(left, right []string) {
+	left, right = fold(left, demoColumn), fold(right, demoColumn)
+	for i := range max(len(left), len(right)) {
+		a, b := "", ""
+		if i < len(left) {
+			a = left[i]
+		}
+		if i < len(right) {
+			b = right[i]
+		}
+		s.print(strings.TrimRight("  "+pad(a, demoColumn+2)+b, " ") + "\n")
+	}
+}
+
+// verdict says under each column what it comes to. The right one is what Sluice promises.
+func (s *demoStage) verdict(leftOK bool, leftYes, leftNo string, rightOK bool, rightYes, rightNo string) {
+	s.broken = s.broken || !rightOK
+	mark := func(ok bool, yes, no string) []string {
+		if ok {
+			return fold([]string{"✓ " + yes}, demoColumn)
+		}
+		return fold([]string{"✗ " + no}, demoColumn)
+	}
+	left, right := mark(leftOK, leftYes, leftNo), mark(rightOK, rightYes, rightNo)
+	paint := func(ok bool, text string) string {
+		if ok {
+			return s.good.Sprint(text)
+		}
+		return s.bad.Sprint(text)
+	}
+	for i := range max(len(left), len(right)) {
+		line := "  "
+		if i < len(left) {
+			line += paint(leftOK, left[i]) + strings.Repeat(" ", demoColumn+2-utf8.RuneCountInString(left[i]))
+		} else {
+			line += strings.Repeat(" ", demoColumn+2)
+		}
+		if i < len(right) {
+			line += paint(rightOK, right[i])
+		}
+		s.print(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// table prints the figures.
+func (s *demoStage) table(rows [][3]string) {
+	s.print("\n")
+	t := tabwriter.NewWriter(s.w, 0, 0, 4, ' ', tabwriter.AlignRight)
+	for _, row := range rows {
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t\n", pad(row[0], 42), row[1], row[2])
+	}
+	_ = t.Flush()
+	s.print("\n")
+}
+
+// demoRows are the figures of both sides.
+func demoRows(direct, through demoTally, window time.Duration) [][3]string {
+	row := func(name string, figure func(demoTally) string) [3]string {
+		return [3]string{name, figure(direct), figure(through)}
+	}
+	return [][3]string{
+		{"", "directly", "through Sluice"},
+		row("people read", func(t demoTally) string { return fmt.Sprint(t.Read) }),
+		row("requests", func(t demoTally) string { return fmt.Sprint(t.Requests) }),
+		row("refused with 429", func(t demoTally) string { return orNone(t.Refused) }),
+		row("windows waited out after a refusal", func(t demoTally) string { return orNone(t.Blind) }),
+		row("time in them, all threads together", func(t demoTally) string { return seconds(t.Waited) }),
+		row("slowest request", func(t demoTally) string { return seconds(t.Longest) }),
+		row("took", func(t demoTally) string { return seconds(t.Took) }),
+		row("took at the vendor's real pace, about", func(t demoTally) string {
+			return seconds((t.Took * time.Duration(realWindow/time.Millisecond) / time.Duration(window/time.Millisecond)).Round(time.Second))
+		}),
+	}
+}
+
+func orNone(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}
+
+// seconds shows a duration: tenths of a second, whole seconds where there is no fraction, milliseconds below one.
+func seconds(d time.Duration) string {
+	switch {
+	case d%time.Second == 0:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// showSignIn is what a sign-in answered, with the token shortened.
+func showSignIn(a demoAnswer) []string {
+	lines := []string{fmt.Sprintf("%d  %s", a.Status, a.Header.Get("Content-Type"))}
+	var fields map[string]any
+	if json.Unmarshal(a.Body, &fields) != nil {
+		return append(lines, short(string(a.Body)))
+	}
+	for _, name := range []string{"access_token", "token_type", "expires_in"} {
+		value, there := fields[name]
+		if !there {
+			continue
+		}
+		text := fmt.Sprint(value)
+		if number, ok := value.(float64); ok {
+			text = fmt.Sprintf("%.0f", number)
+		}
+		if name == "access_token" {
+			text = short(text)
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s", name, text))
+	}
+	return lines
+}
+
+// hasTokenFields tells whether a sign-in was answered with all that a connector maps.
+func hasTokenFields(body []byte) bool {
+	var token struct {
+		AccessToken string  `json:"access_token"`
+		TokenType   string  `json:"token_type"`
+		ExpiresIn   float64 `json:"expires_in"`
+	}
+	return json.Unmarshal(body, &token) == nil && token.AccessToken != "" && token.TokenType == "Bearer" && token.ExpiresIn > 0
+}
+
+// short shows the beginning of a token and how long it is.
+func short(token string) string {
+	const head = 11
+	if len(token) <= 2*head {
+		return fmt.Sprintf("(%d characters)", len(token))
+	}
+	return fmt.Sprintf("%s… (%d characters)", token[:head], len(token))
+}
+
+// showPerson is what a read of a person answered, as far as it differs.
+func showPerson(a demoAnswer) []string {
+	var person struct{ FullName string }
+	_ = json.Unmarshal(a.Body, &person) // without a name the line says so by itself
+	lines := []string{fmt.Sprintf("%d  %s", a.Status, person.FullName)}
+	for _, name := range []string{"Limit", "Remaining", "Reset"} {
+		lines = append(lines, fmt.Sprintf("X-RateLimit-%s: %s", name, a.Header.Get("X-RateLimit-"+name)))
+	}
+	return lines
+}
+
+// pad fills text up to width characters.
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+// fold wraps every line.
+func fold(lines []string, width int) (out []string) {
+	for _, line := range lines {
+		out = append(out, wrap(line, width)...)
+	}
+	return out
+}
+
+// wrap breaks text at blanks so that no line is longer than width, unless a word is; what follows the first line is indented.
+func wrap(text string, width int) (lines []string) {
+	for utf8.RuneCountInString(text) > width {
+		cut := strings.LastIndexByte(string([]rune(text)[:width+1]), ' ')
+		if cut <= 2 {
+			break
+		}
+		lines = append(lines, strings.TrimRight(text[:cut], " "))
+		text = text[cut+1:]
+	}
+	return append(lines, text)
+}
