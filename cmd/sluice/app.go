@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/connectors"
+	"sluice/internal/fault"
+	"sluice/internal/strict"
+	"sluice/proxy"
+)
+
+// options are what an App is made from.
+type options struct {
+	source source
+	log    io.Writer // nil: no log
+}
+
+// App is the running proxy: configuration, upstreams, front, listeners and the operator's door. serve, demo and the tests of the whole
+// run the same one.
+type App struct {
+	source    source
+	logs      *logs
+	log       *slog.Logger
+	metrics   *proxy.Metrics
+	ring      *proxy.Ring
+	tracing   *tracing
+	upstreams *proxy.Upstreams
+	front     *proxy.Front
+	halt      context.CancelCauseFunc // ends every call at once
+	doors     *doors
+	phase     atomic.Int32
+
+	reloading sync.Mutex // one configuration at a time
+	state     atomic.Pointer[configState]
+	reloaded  chan struct{} // told after every reload, so that the watcher follows
+}
+
+// What an App is doing.
+const (
+	phaseStarting int32 = iota
+	phaseServing
+	phaseStopping
+)
+
+// newApp loads the configuration, builds everything and binds every listener; nothing is answered before Run. Faults of the
+// configuration come back as strict.Faults with exitUsage, an address that cannot be had with exitBlocked.
+func newApp(ctx context.Context, o options) (*App, error) {
+	set, faults := o.source.load()
+	if err := faults.Err(); err != nil {
+		return nil, exitWith(exitUsage, fmt.Errorf("%s has faults:\n%w", o.source, err))
+	}
+	a := &App{source: o.source, logs: newLogs(o.log), metrics: proxy.NewMetrics(), ring: &proxy.Ring{}, reloaded: make(chan struct{}, 1)}
+	a.log = a.logs.logger()
+	a.tracing = &tracing{log: a.log}
+	a.doors = &doors{log: a.log}
+	a.upstreams = proxy.NewUpstreams(proxy.Options{Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing})
+	calls, halt := context.WithCancelCause(context.WithoutCancel(ctx))
+	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
+	if err := a.apply(ctx, set); err != nil {
+		halt(err)
+		return nil, exitWith(exitBlocked, err)
+	}
+	a.metrics.Reloaded(nil, time.Now())
+	a.state.Store(&configState{Revision: set.Revision, AppliedAt: time.Now()})
+	return a, nil
+}
+
+// apply takes a configuration into force. All that can fail comes before anything live is touched.
+func (a *App) apply(ctx context.Context, set *connectors.Set) error {
+	turn, err := a.doors.prepare(ctx, a.plans(set))
+	if err != nil {
+		return err
+	}
+	if err := a.upstreams.Apply(set); err != nil {
+		turn.discard()
+		return err
+	}
+	a.logs.set(set.Logging)
+	a.ring.Resize(set.Admin.Ring)
+	if err := a.tracing.set(set.Tracing); err != nil {
+		a.log.Error("requests are not traced", "error", err)
+	}
+	turn.take(set.Serving.Shutdown)
+	a.warn(set)
+	return nil
+}
+
+// warn says what is permitted and unwise.
+func (a *App) warn(set *connectors.Set) {
+	if host, _, err := net.SplitHostPort(set.Admin.Address); err == nil && !set.Admin.Off && !onLoopback(host) {
+		a.log.Warn("the admin listener asks for no key and others can reach it: let only operators' networks through", "address", set.Admin.Address)
+	}
+}
+
+// Address returns the address that a listener is bound to, "" when there is none of this name.
+func (a *App) Address(listener string) string { return addressText(a.doors.address(listener, false)) }
+
+// AdminAddress returns the address of the operator's door, "" when it is off.
+func (a *App) AdminAddress() string { return addressText(a.doors.address("", true)) }
+
+func addressText(addr net.Addr) string {
+	if addr == nil {
+		return ""
+	}
+	return addr.String()
+}
+
+// errStopping is what a caller reads whose request outlasted the stop.
+var errStopping = fault.New("front", http.StatusServiceUnavailable, "stopping", "Sluice is stopping and this request took too long; send it again")
+
+// errCut tells that a stop did not end in time.
+var errCut = errors.New("requests were cut, because they took longer than limits.shutdown")
+
+// Run answers requests until ctx ends, and then stops: nothing new is accepted, what is under way (held requests too) finishes within
+// limits.shutdown, the rest is cut and makes Run return an error. Files are watched meanwhile.
+func (a *App) Run(ctx context.Context) error {
+	watch, unwatch := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	a.doors.serve()
+	a.phase.Store(phaseServing)
+	for _, name := range a.listenerNames() {
+		a.log.Info("listening", "listener", name, "address", a.Address(name))
+	}
+	a.log.Info("serving", "config", a.source.String(), "revision", a.state.Load().Revision, "admin", a.AdminAddress(), "version", buildOf().Version)
+	watcher.Go(func() { a.watch(watch) })
+	<-ctx.Done()
+	unwatch()
+	watcher.Wait()
+	return a.Close()
+}
+
+// cutAfter is what calls get to end after they were told to.
+const cutAfter = 3 * time.Second
+
+// Close stops as Run does when its context ends. It is for an App that was never run, too; a second Close does nothing.
+func (a *App) Close() error {
+	if a.phase.Swap(phaseStopping) == phaseStopping {
+		return nil
+	}
+	a.reloading.Lock() // a reload under way would open what is closed here
+	defer a.reloading.Unlock()
+	bound := a.upstreams.Set().Serving.Shutdown
+	a.log.Info("stopping", "wait", bound)
+	ctx, cancel := context.WithTimeout(context.Background(), bound+cutAfter)
+	defer cancel()
+	cut := make(chan struct{})
+	timer := time.AfterFunc(bound, func() {
+		defer close(cut)
+		a.halt(errStopping)
+	})
+	err := a.doors.close(ctx, false)
+	a.doors.leaving.Wait()
+	if !timer.Stop() {
+		<-cut
+		err = errCut
+	}
+	a.halt(errStopping)
+	a.tracing.close(ctx)
+	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
+	defer cancelLast()
+	_ = a.doors.close(last, true) // nobody's data: a scrape under way may be cut
+	a.log.Info("stopped", "error", err)
+	return err
+}
+
+// faultsOf are the faults of a refused configuration, whatever refused it.
+func faultsOf(err error) strict.Faults {
+	if faults, ok := errors.AsType[strict.Faults](err); ok {
+		return faults
+	}
+	return strict.Faults{{File: "machine", Message: err.Error()}}
+}

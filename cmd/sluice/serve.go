@@ -1,0 +1,32 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func serveCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the proxy until it is told to stop",
+		Long: `Run the proxy. SIGTERM or Ctrl-C stops it: requests under way finish within limits.shutdown. SIGHUP, a changed file and
+POST /-/reload on the admin listener read the configuration again; a faulty one is refused and the old one stays.`,
+		Args: cobra.NoArgs,
+	}
+	from := sourceFlag(cmd, env)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		hangups := make(chan os.Signal, 1)
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+		app, err := newApp(cmd.Context(), options{source: *from, log: env.stderr})
+		if err != nil {
+			return err
+		}
+		go app.reloadOn(cmd.Context(), hangups)
+		return app.Run(cmd.Context())
+	}
+	return cmd
+}
