@@ -33,7 +33,7 @@ type RoundTrip struct {
 	ResponseHeader http.Header `json:"responseHeader"`
 }
 
-// Ring keeps the last round trips.
+// Ring keeps the last round trips. The zero Ring keeps none until Resize.
 type Ring struct {
 	mu   sync.Mutex
 	kept []RoundTrip
@@ -49,14 +49,38 @@ func NewRing(n int) *Ring {
 	return &Ring{kept: make([]RoundTrip, n)}
 }
 
+// Resize makes r a ring of the last n round trips; the newest of those it holds stay in it. With 0 it keeps none.
+func (r *Ring) Resize(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	trips := r.inOrder()
+	trips = trips[max(0, len(trips)-n):]
+	r.kept = make([]RoundTrip, n)
+	r.next, r.full = copy(r.kept, trips), false
+	if r.next == n {
+		r.next, r.full = 0, true
+	}
+}
+
+// inOrder returns what r holds, oldest first. The caller holds r.mu.
+func (r *Ring) inOrder() []RoundTrip {
+	if r.full {
+		return slices.Concat(r.kept[r.next:], r.kept[:r.next])
+	}
+	return slices.Clone(r.kept[:r.next])
+}
+
 func (r *Ring) add(t RoundTrip) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.kept) == 0 {
+		return
+	}
 	r.kept[r.next] = t
 	r.next++
 	if r.next == len(r.kept) {
 		r.next, r.full = 0, true
 	}
-	r.mu.Unlock()
 }
 
 // Last returns what the ring holds, newest first, redacted.
@@ -65,10 +89,7 @@ func (r *Ring) Last() []RoundTrip {
 		return nil
 	}
 	r.mu.Lock()
-	trips := slices.Clone(r.kept[:r.next])
-	if r.full {
-		trips = slices.Concat(r.kept[r.next:], trips)
-	}
+	trips := r.inOrder()
 	r.mu.Unlock()
 	slices.Reverse(trips)
 	for i := range trips {
