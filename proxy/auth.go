@@ -159,11 +159,14 @@ func (a *authenticator) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // dressed is r with the connection's host and credential and without the caller's. On an error body is closed.
 func (a *authenticator) dressed(r *http.Request, body io.ReadCloser) (*http.Request, error) {
-	sent := r.WithContext(r.Context())
-	pinned := *r.URL
+	both := &struct { // one allocation
+		request http.Request
+		url     url.URL
+	}{*r, *r.URL}
+	sent, pinned := &both.request, &both.url
 	pinned.Scheme, pinned.Host, pinned.User = a.conn.Base.Scheme, a.conn.Base.Host, nil
-	sent.URL, sent.Host, sent.Body = &pinned, pinned.Host, body
-	sent.Header = make(http.Header, len(r.Header)+len(a.drop))
+	sent.URL, sent.Host, sent.Body = pinned, pinned.Host, body
+	sent.Header = make(http.Header, len(r.Header))
 	for name, values := range r.Header {
 		if !slices.Contains(a.drop, name) {
 			sent.Header[name] = values

@@ -133,7 +133,7 @@ func overdue(ctx context.Context) error {
 func detachedSignIn(r *http.Request, call *Call, body []byte, patience time.Duration) *http.Request {
 	own := newCall(context.Background(), time.Now().Add(patience))
 	own.ID, own.Connection, own.Route, own.Consumer, own.View = call.ID, call.Connection, call.Route, call.Consumer, call.View
-	own.Remote, own.CallerBase, own.Arrived, own.trace = call.Remote, call.CallerBase, time.Now(), call.trace
+	own.Remote, own.Caller, own.Arrived, own.trace = call.Remote, call.Caller, time.Now(), call.trace
 	sent := r.Clone(own)
 	if body != nil {
 		sent.GetBody = func() (io.ReadCloser, error) { return newBytesBody(body), nil }
