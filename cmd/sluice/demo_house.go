@@ -78,8 +78,12 @@ func demoConfig(base string, scale float64) (string, error) {
 	if len(faults) > 0 {
 		return "", faults
 	}
+	conn := shipped.Connections["tdx"]
+	if conn == nil {
+		return "", errors.New("the built-in configuration has no connection tdx, whose limits the demo shortens")
+	}
 	var limits strings.Builder
-	for _, rule := range shipped.Connections["tdx"].AllRules() {
+	for _, rule := range conn.AllRules() {
 		fmt.Fprintf(&limits, "      %q: {window: %s}\n", rule.Name, time.Duration(float64(rule.Window)*scale))
 	}
 	return fmt.Sprintf(`listeners:

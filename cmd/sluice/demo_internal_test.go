@@ -191,6 +191,7 @@ func FuzzWrap(f *testing.F) {
 	f.Add("   blanks   in   front", 5)
 	f.Fuzz(func(t *testing.T, text string, width int) {
 		width = 4 + width&0x3f
+		text = string([]rune(text)) // what is no UTF-8 becomes U+FFFD
 		lines := wrap(text, width)
 		if got, want := strings.Fields(strings.Join(lines, " ")), strings.Fields(text); strings.Join(got, " ") != strings.Join(want, " ") {
 			t.Errorf("words of wrap(%q, %d): got %q, want %q", text, width, got, want)

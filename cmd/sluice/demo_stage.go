@@ -228,15 +228,19 @@ func fold(lines []string, width int) (out []string) {
 	return out
 }
 
-// wrap breaks text at blanks so that no line is longer than width, unless a word is; what follows the first line is indented.
+// wrap breaks text at blanks so that no line is longer than width characters, unless a word is.
 func wrap(text string, width int) (lines []string) {
-	for utf8.RuneCountInString(text) > width {
-		cut := strings.LastIndexByte(string([]rune(text)[:width+1]), ' ')
-		if cut <= 2 {
+	rest := []rune(text)
+	for len(rest) > width {
+		cut := width
+		for cut > 0 && rest[cut] != ' ' {
+			cut--
+		}
+		if cut == 0 {
 			break
 		}
-		lines = append(lines, strings.TrimRight(text[:cut], " "))
-		text = text[cut+1:]
+		lines = append(lines, strings.TrimRight(string(rest[:cut]), " "))
+		rest = rest[cut+1:]
 	}
-	return append(lines, text)
+	return append(lines, string(rest))
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpguts"
 
 	"sluice/connectors"
 	"sluice/internal/fault"
@@ -128,13 +129,14 @@ func (f *tryFlags) request(stdin io.Reader, method, path string) (*http.Request,
 	}
 	for i, line := range f.headers {
 		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name+value, "\r\n") {
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 			return nil, usagef("-H number %d must be NAME: VALUE", i+1) // not repeated: it may hold a token
 		}
 		if strings.EqualFold(name, "Content-Type") {
 			r.Header.Del(name)
 		}
-		r.Header.Add(name, strings.TrimSpace(value))
+		r.Header.Add(name, value)
 	}
 	return r, nil
 }
