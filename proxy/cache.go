@@ -151,7 +151,7 @@ func (c *cacher) refresh(call *Call, rule *connectors.Cache, r *http.Request, ke
 	}
 	own := newCall(c.kept.life, time.Now().Add(cmp.Or(call.Route.Total, c.conn.Timeouts.Total, refreshTime)))
 	own.ID, own.Connection, own.Route, own.Consumer, own.View = call.ID, call.Connection, call.Route, call.Consumer, call.View
-	own.Remote, own.CallerBase, own.Arrived = call.Remote, call.CallerBase, time.Now()
+	own.Remote, own.Caller, own.Arrived = call.Remote, call.Caller, time.Now()
 	again := r.Clone(own)
 	go func() {
 		defer c.kept.land(key, f)

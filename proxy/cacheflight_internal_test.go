@@ -263,7 +263,7 @@ func TestCacheStaleWhileRevalidate(t *testing.T) {
 			if d, ok := call.Deadline(); !ok || time.Until(d) != c.conn.Timeouts.Total {
 				t.Errorf("refresh: got deadline in %s, want its own in %s", time.Until(d), c.conn.Timeouts.Total)
 			}
-			if call.Route != c.route || call.Consumer != c.consumer || call.View != c.view || call.Connection != c.conn || call.CallerBase == "" {
+			if call.Route != c.route || call.Consumer != c.consumer || call.View != c.view || call.Connection != c.conn || call.Caller == (Address{}) {
 				t.Errorf("refresh: got call %+v, want the facts of the request that set it off", call)
 			}
 			if got := r.Header.Get("Authorization"); got != "" {

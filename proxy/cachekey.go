@@ -27,7 +27,7 @@ func (c *cacher) cacheKey(call *Call, rule *connectors.Cache, r *http.Request) s
 		consumer = ""
 	}
 	b = appendPart(b, consumer)
-	b = appendPart(b, call.CallerBase)
+	b = appendPart(b, call.Caller.String())
 	b = appendPart(b, r.Method)
 	b = appendPart(b, rawPath(r))
 	if r.URL.ForceQuery || r.URL.RawQuery != "" {

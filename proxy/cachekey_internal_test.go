@@ -27,7 +27,7 @@ func TestCacheWhoSharesWithWhom(t *testing.T) {
 		}
 	}
 	other := func(c *cacheRig, _ *http.Request) { c.consumer = &connectors.Consumer{Name: "other"} }
-	base := func(_ *cacheRig, r *http.Request) { CallOf(r.Context()).CallerBase = "https://elsewhere/tdx" }
+	base := func(_ *cacheRig, r *http.Request) { CallOf(r.Context()).Caller.Host = "elsewhere" }
 	cases := map[string]struct {
 		change          func(*cacheRig, *http.Request)
 		shared, managed bool

@@ -25,7 +25,7 @@ type Call struct {
 	Consumer   *connectors.Consumer
 	View       *connectors.View
 	Remote     netip.Addr // the caller's address; invalid for callers inside the house
-	CallerBase string     // how the caller spells the vendor's base URL: scheme://host/connection
+	Caller     Address    // how the caller spells the vendor's base URL
 	Arrived    time.Time
 
 	// The stages' words.
@@ -52,6 +52,16 @@ type Call struct {
 	hooks [2]hook
 	next  int
 }
+
+// Address is the URL by which a caller reaches a connection, in parts, because few calls need it whole.
+type Address struct {
+	Scheme string // http:// or https://
+	Host   string
+	Prefix string // /tdx, /@raw/tdx or nothing
+}
+
+// String is the address as one URL without a trailing slash.
+func (a Address) String() string { return a.Scheme + a.Host + a.Prefix }
 
 type callKey struct{}
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -143,7 +144,8 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 		c.Response.Header.SetConnectionClose()
 		return nil, nil, err
 	}
-	place, err := locate(gen, listener, string(c.Request.Header.Host()), string(c.Request.Header.RequestURI()))
+	host := string(c.Request.Header.Host())
+	place, err := locate(gen, listener, host, string(c.Request.Header.RequestURI()))
 	if err != nil {
 		if fault.Of(err).Status == http.StatusBadRequest {
 			c.Response.Header.SetConnectionClose()
@@ -163,7 +165,7 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 		return nil, nil, err
 	}
 	call.Route = up.connection.Route(method, place.path)
-	call.CallerBase = callerBase(c, place)
+	call.Caller = Address{Scheme: schemeOf(c), Host: host, Prefix: place.prefix}
 	total := up.connection.Timeouts.Total
 	if call.Route.Total > 0 {
 		total = call.Route.Total
@@ -194,12 +196,11 @@ func methodName(raw []byte) string {
 	return string(raw)
 }
 
-func callerBase(c *fasthttp.RequestCtx, p place) string {
-	scheme := "http://"
+func schemeOf(c *fasthttp.RequestCtx) string {
 	if c.IsTLS() {
-		scheme = "https://"
+		return "https://"
 	}
-	return scheme + string(c.Request.Header.Host()) + p.prefix
+	return "http://"
 }
 
 // requestID takes over the caller's X-Request-Id when it is short and plain, else it makes one that is new to this process.
@@ -236,24 +237,38 @@ func (f *Front) refuse(c *fasthttp.RequestCtx, call *Call, r *http.Request, err 
 
 // answer hands an answer to the engine, which reads its body after this returns and closes it in the end.
 func (f *Front) answer(c *fasthttp.RequestCtx, call *Call, r *http.Request, resp *http.Response) {
-	h := resp.Header
+	wire.ToResponse(resp.Header, &c.Response.Header)
 	if !call.View.Raw {
-		h["X-Sluice-Stage"] = []string{call.Answered}
-		h["X-Sluice-Held-Ms"] = []string{call.HeldMillis()}
-		h["X-Sluice-Request-Id"] = []string{call.ID}
+		c.Response.Header.Set("X-Sluice-Stage", call.Answered)
+		c.Response.Header.Set("X-Sluice-Held-Ms", call.HeldMillis())
+		c.Response.Header.Set("X-Sluice-Request-Id", call.ID)
 	}
-	wire.ToResponse(h, &c.Response.Header)
 	c.Response.SetStatusCode(resp.StatusCode)
-	body := &endBody{ReadCloser: resp.Body, end: func() {
-		f.inFlight.Add(-1)
-		call.end(context.Canceled)
-	}}
+	body := &answerBody{ReadCloser: resp.Body, front: f, call: call}
 	if r.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified {
 		withoutBody(c, r, resp)
 		_ = body.Close()
 		return
 	}
 	c.Response.SetBodyStream(body, int(resp.ContentLength))
+}
+
+// answerBody ends the call when the engine has sent the answer.
+type answerBody struct {
+	io.ReadCloser
+	front *Front
+	call  *Call
+}
+
+// WriteTo implements io.WriterTo, so that a body in memory goes out without a copy.
+func (b *answerBody) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, b.ReadCloser) }
+
+// Close implements io.Closer. The engine calls it once.
+func (b *answerBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.front.inFlight.Add(-1)
+	b.call.end(context.Canceled)
+	return err
 }
 
 // withoutBody sends the head of an answer that has no body, with the length that a body would have had if the vendor said so.

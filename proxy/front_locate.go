@@ -111,7 +111,7 @@ func newRequest(c *fasthttp.RequestCtx, call *Call, method string, p place, head
 			Scheme: base.Scheme, Host: base.Host, Path: path, RawPath: p.path,
 			RawQuery: p.query, ForceQuery: p.hasQuery && p.query == "",
 		},
-		Header: header, Host: base.Host, RemoteAddr: call.Remote.String(),
+		Header: header, Host: base.Host,
 	}).WithContext(call)
 	stream := c.RequestBodyStream()
 	switch {

@@ -56,7 +56,7 @@ func newStageRig(t testing.TB) *stageRig {
 func (s *stageRig) call(ctx context.Context) *Call {
 	c := newCall(ctx, time.Now().Add(s.conn.Timeouts.Total))
 	c.ID, c.Connection, c.Route, c.Consumer, c.View = "id-1", s.conn, s.route, s.consumer, s.view
-	c.CallerBase, c.Arrived = "http://localhost:8080/tdx", time.Now()
+	c.Caller, c.Arrived = Address{Scheme: "http://", Host: "localhost:8080", Prefix: "/tdx"}, time.Now()
 	return c
 }
 

@@ -109,9 +109,10 @@ func (t *transformer) answer(call *Call, r *http.Request, resp *http.Response) e
 	if call.Refused {
 		setStatus(resp, http.StatusTooManyRequests)
 	}
-	m := t.message(call, r, resp.Header)
-	m.Status = resp.StatusCode
+	now := t.now()
 	if len(call.Route.Response) > 0 {
+		m := t.message(call, r, resp.Header)
+		m.Status, m.Now = resp.StatusCode, now
 		var loaded []byte
 		err := t.run(call, call.Route.Response, m, func() ([]byte, error) {
 			data, err := t.body(resp)
@@ -129,7 +130,7 @@ func (t *transformer) answer(call *Call, r *http.Request, resp *http.Response) e
 		}
 	}
 	if call.Route.SignIn != nil && call.View.Token == "json" && resp.StatusCode/100 == 2 {
-		if err := t.token(call, resp, m.Now); err != nil {
+		if err := t.token(call, resp, now); err != nil {
 			return err
 		}
 	}
@@ -137,14 +138,14 @@ func (t *transformer) answer(call *Call, r *http.Request, resp *http.Response) e
 	if resp.StatusCode == http.StatusTooManyRequests {
 		show = call.View.Face.WriteRefusal // clients that find no Retry-After try again after a second or a minute
 	}
-	show(resp.Header, t.conn.Connector.LimitHeaders, call.Limits, m.Now)
+	show(resp.Header, t.conn.Connector.LimitHeaders, call.Limits, now)
 	return nil
 }
 
 func (t *transformer) message(call *Call, r *http.Request, h http.Header) *transforms.Message {
 	return &transforms.Message{
 		Method: r.Method, URL: r.URL, Header: h, Now: t.now(),
-		VendorBase: t.vendorBase, CallerBase: call.CallerBase,
+		VendorBase: t.vendorBase, CallerBase: call.Caller.String(),
 	}
 }
 
