@@ -149,12 +149,13 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 			l.JSON = map[string]any{"a": []any{map[string]any{"b": "${credential:gone}"}}}
 		}),
 			`auth.login.json.a[0].b: credential "gone" is not given; set connections.tdx.credentials.gone`},
-		"apply without a token":   {login(func(l *connectors.Login) { l.Apply.Value = "Bearer" }), "auth.login.apply.value: has no ${token}"},
-		"token URL over http":     {oauth("http://elsewhere.example/token"), "auth.oauth2.token_url: must be https://: a credential goes there"},
-		"token URL with user":     {oauth("https://planted@elsewhere.example/token"), "auth.oauth2.token_url: must hold neither a user nor a fragment"},
-		"token URL without host":  {oauth("token"), "auth.oauth2.token_url: must be a path that begins with / or a whole https:// URL"},
-		"token URL that is none":  {oauth("https://[planted"), "auth.oauth2.token_url: is no URL"},
-		"token URL without a way": {oauth("https://elsewhere.example/token"), "auth.oauth2.token_url: leads to a host other than the connection's"},
+		"apply without a token":    {login(func(l *connectors.Login) { l.Apply.Value = "Bearer" }), "auth.login.apply.value: has no ${token}"},
+		"token URL over http":      {oauth("http://elsewhere.example/token"), "auth.oauth2.token_url: must be https://: a credential goes there"},
+		"token URL with user":      {oauth("https://planted@elsewhere.example/token"), "auth.oauth2.token_url: must hold neither a user nor a fragment"},
+		"token URL without host":   {oauth("token"), "auth.oauth2.token_url: must be a path that begins with / or a whole https:// URL"},
+		"token URL without scheme": {oauth("//elsewhere.example/token"), "auth.oauth2.token_url: must be a path that begins with / or a whole https:// URL"},
+		"token URL that is none":   {oauth("https://[planted"), "auth.oauth2.token_url: is no URL"},
+		"token URL without a way":  {oauth("https://elsewhere.example/token"), "auth.oauth2.token_url: leads to a host other than the connection's"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

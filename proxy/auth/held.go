@@ -147,7 +147,6 @@ func (h *Held) signIn(ctx context.Context, f *fetch) (*token, error) {
 		h.refresh = t.refresh
 	}
 	h.used.Store(false)
-	h.kept.Delete(keyPause)
 	h.kept.Set(keyToken, t, time.Until(t.usable()))
 	h.arm(time.Until(renewal(t)))
 	return t, nil
@@ -176,19 +175,25 @@ func (h *Held) renew() {
 	if h.live() == nil || !h.used.Load() {
 		return
 	}
-	if h.pausing() == nil {
-		_, err, _ := h.flight.Do("", func() (any, error) { return h.signIn(context.Background(), h.latest.Load()) })
-		if err == nil {
-			return
-		}
+	if h.replace() == nil {
+		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.arm(5 * time.Second) // renew ends it when the token has ended
 }
 
+// replace fetches a new token by the configuration in force, unless a refusal is fresh.
+func (h *Held) replace() error {
+	if err := h.pausing(); err != nil {
+		return err
+	}
+	_, err, _ := h.flight.Do("", func() (any, error) { return h.signIn(context.Background(), h.latest.Load()) })
+	return err
+}
+
 // refused takes in a 401. same tells whether the refused request carried a token.
-func (h *Held) refused(f *fetch, date time.Time, same func(*token) bool) bool {
+func (h *Held) refused(date time.Time, same func(*token) bool) bool {
 	t := h.live()
 	if t == nil {
 		return true
@@ -202,7 +207,7 @@ func (h *Held) refused(f *fetch, date time.Time, same func(*token) bool) bool {
 		return true
 	}
 	if h.doubts.add(now, t.fetched) {
-		go func() { _, _, _ = h.flight.Do("", func() (any, error) { return h.signIn(context.Background(), f) }) }()
+		go func() { _ = h.replace() }() // nobody waits for it; its failure is counted by Ways.Told
 	}
 	return false
 }

@@ -217,6 +217,51 @@ func TestARefusedCredentialIsNotTriedAgainAtOnce(t *testing.T) {
 	})
 }
 
+func TestASuccessEndsTheRowOfRefusals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &vendor{answer: func(asked int, r *http.Request) (*http.Response, error) {
+			if asked == 3 {
+				return lives(time.Minute, 0)(asked, r)
+			}
+			return answer(http.StatusUnauthorized, "no"), nil
+		}}
+		s, held := holding(t, v)
+		for _, pause := range []time.Duration{10 * time.Second, 20 * time.Second, 0, 10 * time.Second} {
+			_, err := apply(t, s)
+			switch {
+			case pause == 0 && err == nil:
+				held.Close() // no renewal in the background
+				time.Sleep(time.Minute)
+			case pause == 0 || fault.Of(err).RetryAfter != pause:
+				t.Fatalf("Apply = %v, want a pause of %s", err, pause)
+			}
+			time.Sleep(pause)
+		}
+		v.wasAsked(t, "in all", 4)
+	})
+}
+
+func TestRenewalFollowsTheConfigurationInForce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		before, after := &vendor{answer: lives(time.Hour, 0)}, &vendor{answer: lives(time.Hour, 0)}
+		_, held := holding(t, before)
+		for _, v := range []*vendor{before, after} {
+			s, err := auth.New(connection(t, connectors.Auth{Login: &connectors.Login{
+				Method: "POST", Path: "/auth", Token: spec(t, "text"), Apply: asBearer,
+			}}, nil), auth.Ways{Vendor: v, Held: held})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustApply(t, s)
+		}
+		time.Sleep(time.Hour)
+		before.wasAsked(t, "by the configuration that was", 1)
+		after.wasAsked(t, "by the one in force", 1)
+	})
+}
+
 func TestHowSignInsFail(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -330,6 +375,18 @@ func TestARunOf401sRenewsARevokedToken(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		v.wasAsked(t, "after 401s between other answers", 1)
+		for range 4 {
+			s.Refused(sent, time.Time{})
+			time.Sleep(5 * time.Minute)
+		}
+		v.wasAsked(t, "after a few 401s", 1)
+		s.Accepted()
+		for range 20 {
+			s.Refused(sent, time.Time{})
+			time.Sleep(2 * time.Second)
+		}
+		v.wasAsked(t, "after many 401s within a minute", 1)
+		s.Accepted()
 		for range 5 {
 			if s.Refused(sent, time.Time{}) {
 				t.Error("Refused = true, want false: its age explains nothing")

@@ -158,8 +158,6 @@ func (d *dated) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	d.header, d.status = resp.Header, resp.StatusCode
-	resp.Header = resp.Header.Clone()
-	resp.Header.Del("Location") // http.Client would read it, and repeat it in an error when it cannot
 	return resp, nil
 }
 

@@ -133,6 +133,7 @@ func TestATokenURLElsewhereHasAWayOfItsOwn(t *testing.T) {
 		"https://login.example/${credential:tenant}/token": "https://login.example/acme/token",
 		"https://vendor.example/outside/the/base":          "https://vendor.example/outside/the/base",
 		"https://vendor.example:8443/api/token":            "https://vendor.example:8443/api/token",
+		"https://vendor.example/apis/token":                "https://vendor.example/apis/token",
 	} {
 		sent := &posted{}
 		s := granted(t, httpmock.NewMockTransport(), form(expanded, sent, tokenJSON("")), func(o *connectors.OAuth2) { o.TokenURL = where })

@@ -145,7 +145,7 @@ func (s *signedIn) Headers() []string { return []string{s.header} }
 // Refused implements Renewer.
 func (s *signedIn) Refused(sent *http.Request, date time.Time) bool {
 	values := sent.Header[s.header]
-	return s.held.refused(&s.fetch, date, func(t *token) bool {
+	return s.held.refused(date, func(t *token) bool {
 		return len(values) == 1 && values[0] == s.show(t).values[0]
 	})
 }
