@@ -69,7 +69,10 @@ func openDemoHouse(ctx context.Context, f *demoFlags, log io.Writer) (house *dem
 	if err := os.WriteFile(filepath.Join(h.folder, "sluice.yaml"), []byte(config), 0o600); err != nil {
 		return nil, fmt.Errorf("write the demo's configuration: %w", err)
 	}
-	return h, h.startSluice(ctx, log)
+	if err := h.startSluice(ctx, log); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // demoConfig is the sluice.yaml of the demo: what a deployment writes, and the mock's shorter windows.

@@ -14,14 +14,13 @@ import (
 
 // demoStage prints the demo, two columns within 100 characters.
 type demoStage struct {
-	w       io.Writer
-	good    *color.Color
-	bad     *color.Color
-	bold    *color.Color
-	faint   *color.Color
-	acts    int
-	broken  bool // a promise was not kept
-	written error
+	w      io.Writer
+	good   *color.Color
+	bad    *color.Color
+	bold   *color.Color
+	faint  *color.Color
+	acts   int
+	broken bool // a promise was not kept
 }
 
 const (
@@ -43,33 +42,33 @@ func newDemoStage(env environment) *demoStage {
 	return s
 }
 
-func (s *demoStage) print(text string) { _, _ = io.WriteString(s.w, text) }
+func (s *demoStage) write(text string) { _, _ = io.WriteString(s.w, text) }
 
-func (s *demoStage) title(text string) { s.print(s.bold.Sprint(text) + "\n") }
+func (s *demoStage) title(text string) { s.write(s.bold.Sprint(text) + "\n") }
 
 // scene opens the next scene.
 func (s *demoStage) scene(what, call string) {
 	s.acts++
-	s.print("\n" + s.bold.Sprintf("%d. %s", s.acts, what) + s.faint.Sprint("   "+call) + "\n\n")
+	s.write("\n" + s.bold.Sprintf("%d. %s", s.acts, what) + s.faint.Sprint("   "+call) + "\n\n")
 }
 
 // headings names the two columns.
 func (s *demoStage) headings(direct, through string) {
-	s.print("\n")
+	s.write("\n")
 	s.columns([]string{"directly", direct}, []string{"through Sluice", through})
-	s.print("\n")
+	s.write("\n")
 }
 
 // para prints a paragraph, wrapped.
 func (s *demoStage) para(text string) {
 	for _, line := range wrap(text, demoWidth) {
-		s.print(line + "\n")
+		s.write(line + "\n")
 	}
 }
 
 // columns prints lines side by side; a long one goes on in the next line of its column.
 func (s *demoStage) columns(left, right []string) {
-	left, right = fold(left, demoColumn), fold(right, demoColumn)
+	left, right = fold(left), fold(right)
 	for i := range max(len(left), len(right)) {
 		a, b := "", ""
 		if i < len(left) {
@@ -78,7 +77,7 @@ func (s *demoStage) columns(left, right []string) {
 		if i < len(right) {
 			b = right[i]
 		}
-		s.print(strings.TrimRight("  "+pad(a, demoColumn+2)+b, " ") + "\n")
+		s.write(strings.TrimRight("  "+pad(a, demoColumn+2)+b, " ") + "\n")
 	}
 }
 
@@ -87,9 +86,9 @@ func (s *demoStage) verdict(leftOK bool, leftYes, leftNo string, rightOK bool, r
 	s.broken = s.broken || !rightOK
 	mark := func(ok bool, yes, no string) []string {
 		if ok {
-			return fold([]string{"✓ " + yes}, demoColumn)
+			return fold([]string{"✓ " + yes})
 		}
-		return fold([]string{"✗ " + no}, demoColumn)
+		return fold([]string{"✗ " + no})
 	}
 	left, right := mark(leftOK, leftYes, leftNo), mark(rightOK, rightYes, rightNo)
 	paint := func(ok bool, text string) string {
@@ -108,19 +107,19 @@ func (s *demoStage) verdict(leftOK bool, leftYes, leftNo string, rightOK bool, r
 		if i < len(right) {
 			line += paint(rightOK, right[i])
 		}
-		s.print(strings.TrimRight(line, " ") + "\n")
+		s.write(strings.TrimRight(line, " ") + "\n")
 	}
 }
 
 // table prints the figures.
 func (s *demoStage) table(rows [][3]string) {
-	s.print("\n")
+	s.write("\n")
 	t := tabwriter.NewWriter(s.w, 0, 0, 4, ' ', tabwriter.AlignRight)
 	for _, row := range rows {
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t\n", pad(row[0], 42), row[1], row[2])
 	}
 	_ = t.Flush()
-	s.print("\n")
+	s.write("\n")
 }
 
 // demoRows are the figures of both sides.
@@ -138,7 +137,7 @@ func demoRows(direct, through demoTally, window time.Duration) [][3]string {
 		row("slowest request", func(t demoTally) string { return seconds(t.Longest) }),
 		row("took", func(t demoTally) string { return seconds(t.Took) }),
 		row("took at the vendor's real pace, about", func(t demoTally) string {
-			return seconds((t.Took * time.Duration(realWindow/time.Millisecond) / time.Duration(window/time.Millisecond)).Round(time.Second))
+			return seconds(time.Duration(float64(t.Took) * realWindow.Seconds() / window.Seconds()).Round(time.Second))
 		}),
 	}
 }
@@ -220,10 +219,10 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-// fold wraps every line.
-func fold(lines []string, width int) (out []string) {
+// fold wraps every line to a column.
+func fold(lines []string) (out []string) {
 	for _, line := range lines {
-		out = append(out, wrap(line, width)...)
+		out = append(out, wrap(line, demoColumn)...)
 	}
 	return out
 }

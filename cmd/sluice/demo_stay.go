@@ -8,7 +8,7 @@ import (
 // stay says what runs and what to try.
 func (p *demoPlay) stay() {
 	h := p.house
-	p.stage.print(fmt.Sprintf(`
+	p.stage.write(fmt.Sprintf(`
 Everything keeps running; Ctrl-C stops it.
 
   the vendor      %s
