@@ -277,6 +277,90 @@ func TestAuthAfterA401(t *testing.T) {
 	}
 }
 
+func TestAuthRenewsATokenThatGetsNothingBut401s(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &tokenVendor{life: 24 * time.Hour}
+		u := quietUpstreams()
+		chain, conn := managed(t, u, v, probeLogin, "k")
+		defer u.kept.sweepAll()
+		send := func(forbid bool) {
+			t.Helper()
+			v.forbid = forbid
+			r, _ := onConn(t, conn, "GET", "/people/1", nil)
+			if got := status(t, chain, r); (got == 401) != forbid {
+				t.Errorf("status %d with permission missing %t", got, forbid)
+			}
+			time.Sleep(20 * time.Second)
+			synctest.Wait()
+		}
+		send(false)
+		time.Sleep(time.Hour)
+		for i := range 40 {
+			send(i%2 == 0)
+		}
+		if signIns, _ := v.counts(); signIns != 1 {
+			t.Errorf("%d sign-ins after 401s between other answers, want 1", signIns)
+		}
+		for range 6 {
+			send(true)
+		}
+		if signIns, _ := v.counts(); signIns != 2 {
+			t.Errorf("%d sign-ins after nothing but 401s, want 2", signIns)
+		}
+	})
+}
+
+func TestAuthClosesTheAnswerThatItDoesNotPassOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &tokenVendor{life: time.Hour}
+		var bodies []*watchedBody
+		u := quietUpstreams()
+		conn := probed(t, probeLogin, "text", "managed", "k").Connections["tdx"]
+		stage, err := u.auth(conn, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain := stage(roundTrip(func(*http.Request) (*http.Response, error) {
+			resp := vendorSays(401, "", "Date", time.Now().Add(2*time.Hour).UTC().Format(http.TimeFormat)) // past the token's end
+			bodies = append(bodies, &watchedBody{Reader: strings.NewReader("no")})
+			resp.Body = bodies[len(bodies)-1]
+			return resp, nil
+		}))
+		r, _ := onConn(t, conn, "GET", "/people/1", nil)
+		if got := status(t, chain, r); got != 401 || len(bodies) != 2 {
+			t.Fatalf("status %d after %d answers, want the second 401", got, len(bodies))
+		}
+		for i, b := range bodies {
+			if _, closed := b.state(); closed != 1 {
+				t.Errorf("answer %d was closed %d times, want once", i+1, closed)
+			}
+		}
+		u.kept.sweepAll()
+	})
+}
+
+func TestATokenEndpointElsewhereHasAWireOfItsOwn(t *testing.T) {
+	t.Parallel()
+	var ways []*connectors.Connection
+	u := NewUpstreams(Options{Wire: func(conn *connectors.Connection) (http.RoundTripper, error) {
+		ways = append(ways, conn)
+		return &tokenVendor{}, nil
+	}})
+	conn := probed(t, `{oauth2: {token_url: "https://login.example/token", client_id: a, client_secret: "${credential:key}"}}`, "text", "managed", "k").Connections["tdx"]
+	conn.Wire.ServerName = "vendor-certificate"
+	if _, err := u.auth(conn, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(ways) != 1 || ways[0].Base.String() != "https://login.example" || ways[0].Wire.ServerName != "" || ways[0].Name != "tdx" {
+		t.Errorf("wires built = %+v, want one of tdx to https://login.example under that host's own certificate", ways)
+	}
+	if conn.Base.String() != "https://vendor.example/api" || conn.Wire.ServerName != "vendor-certificate" {
+		t.Errorf("the connection became %s, %s: it is read-only", conn.Base, conn.Wire.ServerName)
+	}
+}
+
 // sweepAll lets go of everything, as a reload does whose connections are all new.
 func (k *kept) sweepAll() {
 	k.begin()

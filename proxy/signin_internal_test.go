@@ -181,6 +181,9 @@ func TestHowLongASignInIsRemembered(t *testing.T) {
 		"an instant": {map[string]any{"json": ".t", "expires": map[string]any{"json": ".until", "format": "unix"}}, 0, func() *http.Response {
 			return vendorSays(200, fmt.Sprintf(`{"t":"t-0123456","until":%d}`, time.Now().Unix()+3600))
 		}, 59 * time.Minute},
+		"expires_in in two places": {oauth, 0, func() *http.Response {
+			return vendorSays(200, `{"access_token":"t-0123456","expires_in":3600,"other":{"expires_in":3600}}`)
+		}, 6*time.Minute - 36*time.Second},
 		"packed": {"text", 0, func() *http.Response {
 			return vendorSays(200, packed(t, jwtEnding(time.Now().Add(time.Hour), 1)), "Content-Encoding", "gzip")
 		}, 59 * time.Minute},
@@ -226,6 +229,20 @@ func packed(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+func TestARefusalInA200IsNotRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSignInRig(t, "text", 0)
+		s.answer = func(asked int, r *http.Request) (*http.Response, error) {
+			CallOf(r.Context()).Refused = true // as pace would say of a vendor whose connector calls this a refusal
+			return tokens(time.Hour)(asked, r)
+		}
+		s.signIn(t, "k")
+		s.signIn(t, "k")
+		s.wasAsked(t, "after two", 2)
+	})
 }
 
 func TestExpiresInCountsDownInMemory(t *testing.T) {

@@ -224,7 +224,7 @@ func (a *tokenAnswer) life(spec transforms.TokenSpec) (token string, life time.D
 // forMemory is a without what was true only when it came.
 func (a *tokenAnswer) forMemory(limitHeaders []string) *tokenAnswer {
 	kept := *a
-	kept.memory, kept.refused, kept.limits = true, false, nil
+	kept.memory, kept.limits = true, nil
 	kept.header = maps.Clone(a.header)
 	for _, name := range append([]string{"Retry-After", "Ratelimit", "Ratelimit-Policy"}, limitHeaders...) {
 		delete(kept.header, http.CanonicalHeaderKey(name))
