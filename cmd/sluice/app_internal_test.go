@@ -122,7 +122,8 @@ func (r *rig) eventually(what string, done func() bool) {
 	for !done() {
 		select {
 		case <-limit:
-			r.t.Fatalf("%s: not so after 20 s; the log:\n%s", what, r.log)
+			text := r.log.String()
+			r.t.Fatalf("%s: not so after 20 s; the log ends in\n%s", what, text[max(0, len(text)-2000):])
 		case <-tick.C:
 		}
 	}
