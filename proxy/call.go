@@ -150,7 +150,8 @@ func (c *Call) Err() error {
 		c.end(context.DeadlineExceeded)
 		return context.DeadlineExceeded
 	}
-	if err := c.parent.Err(); err != nil {
+	if c.parent.Err() != nil {
+		err := context.Cause(c.parent)
 		c.end(err)
 		return err
 	}

@@ -123,6 +123,9 @@ func (p *pacer) refuse(call *Call, t ticket, err error) error {
 	if !ok && isHangUp(err) {
 		return err
 	}
+	if why, told := errors.AsType[*fault.Error](err); told { // the house is stopping
+		return why
+	}
 	call.Answered = "pace"
 	if !ok {
 		return fault.New("pace", http.StatusGatewayTimeout, "out_of_time", "the request's time ran out while it waited for its turn at the vendor").Because(err)

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/mocks/teamdynamix"
+)
+
+// held starts an app with a request that waits for its place, and returns where the answer will come.
+func held(t *testing.T, window, shutdown string) (*rig, chan answer) {
+	t.Helper()
+	config := strings.Replace(plainConfig, "  tdx: {connector: teamdynamix, base_url: VENDOR, allow_networks: [127.0.0.0/8]}\n",
+		"  tdx:\n    connector: teamdynamix\n    base_url: VENDOR\n    allow_networks: [127.0.0.0/8]\n    max_hold: 20s\n"+
+			`    limits: {"GET /api/accounts": {limit: 1, window: `+window+"}}\n", 1)
+	r := newRig(t, config+"limits: {shutdown: "+shutdown+"}\n", teamdynamix.Options{Rates: map[string]teamdynamix.Rate{"GET /api/accounts": {}}}).start()
+	token := r.signIn()
+	url := r.url("main", "/tdx/api/accounts")
+	if got := r.ask("GET", url, "", "Authorization", "Bearer "+token); got.status != 200 {
+		t.Fatalf("the first request: got %d %q, want 200", got.status, got.body)
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		got, err := ask(r.client, "GET", url, "", "Authorization", "Bearer "+token)
+		if err != nil {
+			got.body = err.Error()
+		}
+		answers <- got
+	}()
+	r.eventually("a held request", func() bool {
+		return strings.Contains(r.ask("GET", r.adminURL("/metrics"), "").body, `sluice_budget_waiting{bucket="GET /api/accounts",connection="tdx"} 1`)
+	})
+	return r, answers
+}
+
+func TestStopLetsHeldRequestsFinish(t *testing.T) {
+	t.Parallel()
+	r, answers := held(t, "3s", "20s")
+	address := r.app.Address("main")
+	r.stop()
+	r.eventually("nothing new is accepted", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	if got := r.ask("GET", r.adminURL("/readyz"), ""); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "sluice is stopping") {
+		t.Errorf("readyz during the stop: got %d %s, want 503 and why", got.status, got.body)
+	}
+	if got := r.ask("GET", r.adminURL("/healthz"), ""); got.status != 200 {
+		t.Errorf("healthz during the stop: got %d, want 200", got.status)
+	}
+	if got := <-answers; got.status != 200 || got.header.Get("X-Sluice-Held-Ms") == "0" {
+		t.Errorf("the held request: got %d %q held %s ms, want 200 after a hold", got.status, got.body, got.header.Get("X-Sluice-Held-Ms"))
+	}
+	if err := <-r.ended; err != nil {
+		t.Errorf("Run: got %v, want nil", err)
+	}
+}
+
+func TestStopCutsWhatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	r, answers := held(t, "15s", "200ms")
+	start := time.Now()
+	r.stop()
+	if got := <-answers; got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"stopping"`) {
+		t.Errorf("the held request: got %d %q, want 503 stopping", got.status, got.body)
+	}
+	if err := <-r.ended; !errors.Is(err, errCut) {
+		t.Errorf("Run: got %v, want %v", err, errCut)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the stop took %s, want little more than limits.shutdown", took)
+	}
+}
+
+func TestStopClosesIdleConnections(t *testing.T) {
+	t.Parallel()
+	r := startRig(t, plainConfig)
+	r.signIn() // the client keeps its connection
+	r.stop()
+	if err := <-r.ended; err != nil {
+		t.Errorf("Run: got %v, want nil", err)
+	}
+	if err := r.app.Reload(t.Context(), "test"); !errors.Is(err, errClosing) {
+		t.Errorf("a reload after the stop: got %v, want %v", err, errClosing)
+	}
+}
+
+func TestCloseWithoutRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, plainConfig, teamdynamix.Options{})
+	app, err := newApp(t.Context(), options{source: source{path: r.folder}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := app.Address("main")
+	for range 2 {
+		if err := app.Close(); err != nil {
+			t.Errorf("Close: got %v, want nil", err)
+		}
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Errorf("got %s still open, want it closed", address)
+	}
+}
