@@ -146,6 +146,7 @@ func (a *App) Close() error {
 	if a.phase.Swap(phaseStopping) == phaseStopping {
 		return nil
 	}
+	defer a.logs.flush()
 	a.reloading.Lock() // a reload under way would open what is closed here
 	defer a.reloading.Unlock()
 	bound := a.upstreams.Set().Serving.Shutdown

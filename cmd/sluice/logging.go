@@ -6,14 +6,15 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sluice/connectors"
 )
 
-// logs is where the log goes. Level and format follow a reload while it is being written; each record is one write, so that
-// nothing is lost when the process ends and lines never mix.
+// logs is where the log goes. Level and format follow a reload while it is being written. A record that comes alone is written at
+// once; of many, those below warning are written together, at the latest after logEvery. Lines are never cut.
 type logs struct {
-	out   lockedWriter
+	out   batch
 	level slog.LevelVar
 	form  atomic.Pointer[slog.Handler]
 }
@@ -23,7 +24,7 @@ func newLogs(out io.Writer) *logs {
 	if out == nil {
 		out = io.Discard
 	}
-	l := &logs{out: lockedWriter{to: out}}
+	l := &logs{out: batch{to: out}}
 	l.set(connectors.Logging{Level: "info", Format: "text"})
 	return l
 }
@@ -41,6 +42,9 @@ func (l *logs) set(c connectors.Logging) {
 	}
 	l.form.Store(&form)
 }
+
+// flush writes what is kept back. Whoever ends the process calls it last.
+func (l *logs) flush() { l.out.flush() }
 
 // logger returns a logger that obeys every later set.
 func (l *logs) logger() *slog.Logger { return slog.New(&logHandler{logs: l}) }
@@ -62,7 +66,11 @@ func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
 	for _, add := range h.with {
 		form = add(form)
 	}
-	return form.Handle(ctx, r)
+	err := form.Handle(ctx, r)
+	if r.Level >= slog.LevelWarn {
+		h.logs.flush()
+	}
+	return err
 }
 
 // WithAttrs implements slog.Handler.
@@ -79,15 +87,55 @@ func (h *logHandler) and(add func(slog.Handler) slog.Handler) slog.Handler {
 	return &logHandler{logs: h.logs, with: append(h.with[:len(h.with):len(h.with)], add)}
 }
 
-// lockedWriter lets the handlers of two formats share one file for the moment in which they change.
-type lockedWriter struct {
-	mu sync.Mutex
+// batch writes lines in few writes: a write costs as much as all else that is done for a line.
+type batch struct {
 	to io.Writer
+
+	mu    sync.Mutex
+	lines []byte
+	last  time.Time   // of the latest write
+	timer *time.Timer // writes what is kept back
+	armed bool
 }
 
-// Write implements io.Writer.
-func (w *lockedWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.to.Write(p)
+const (
+	logEvery = 100 * time.Millisecond // the longest time that a line is kept back
+	logBytes = 32 << 10               // the most that is
+)
+
+// Write implements io.Writer. p is whole lines.
+func (b *batch) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines = append(b.lines, p...)
+	if len(b.lines) >= logBytes || time.Since(b.last) >= logEvery {
+		return len(p), b.write()
+	}
+	if !b.armed {
+		b.armed = true
+		if b.timer == nil {
+			b.timer = time.AfterFunc(logEvery, b.flush)
+		} else {
+			b.timer.Reset(logEvery)
+		}
+	}
+	return len(p), nil
+}
+
+func (b *batch) flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.armed = false
+	_ = b.write() // there is nowhere to say that the log is gone
+}
+
+// write empties the batch. The caller holds b.mu.
+func (b *batch) write() error {
+	if len(b.lines) == 0 {
+		return nil
+	}
+	_, err := b.to.Write(b.lines)
+	b.lines = b.lines[:0]
+	b.last = time.Now()
+	return err
 }
