@@ -50,12 +50,12 @@ func (u *Upstreams) held(conn *connectors.Connection) (*auth.Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	print, err := auth.Fingerprint(conn, salt)
+	mark, err := auth.Fingerprint(conn, salt)
 	if err != nil {
 		return nil, err
 	}
 	patience := patienceOf(conn, nil)
-	return keep(&u.kept, keptKey("token", conn.Name, print+patience.String()), func() (*auth.Held, error) {
+	return keep(&u.kept, keptKey("token", conn.Name, mark+patience.String()), func() (*auth.Held, error) {
 		return auth.NewHeld(patience, detached), nil
 	})
 }

@@ -251,7 +251,7 @@ func TestAuthAfterA401(t *testing.T) {
 					t.Fatalf("the first call: %d, want 200", got)
 				}
 				u.kept.sweepAll() // no renewal in the background
-				time.Sleep(test.age)
+				<-time.After(test.age)
 				if test.revoked {
 					v.revoke()
 				}
@@ -291,11 +291,11 @@ func TestAuthRenewsATokenThatGetsNothingBut401s(t *testing.T) {
 			if got := status(t, chain, r); (got == 401) != forbid {
 				t.Errorf("status %d with permission missing %t", got, forbid)
 			}
-			time.Sleep(20 * time.Second)
+			<-time.After(20 * time.Second)
 			synctest.Wait()
 		}
 		send(false)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		for i := range 40 {
 			send(i%2 == 0)
 		}

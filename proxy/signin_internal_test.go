@@ -84,7 +84,7 @@ func TestASignInIsAnsweredFromMemoryWhileTheTokenLives(t *testing.T) {
 		if call.Answered != "" || first.Header.Get("X-RateLimit-Remaining") != "59" {
 			t.Errorf("the first answer is by %q with remaining %q, want the vendor's whole", call.Answered, first.Header.Get("X-RateLimit-Remaining"))
 		}
-		time.Sleep(24*time.Hour - time.Minute - time.Second)
+		<-time.After(24*time.Hour - time.Minute - time.Second)
 		second, again, call := s.signIn(t, `{"k":1}`)
 		if call.Answered != "signin" || again != token || second.StatusCode != 200 || second.ContentLength != int64(len(token)) {
 			t.Errorf("the second answer: by %q, %d, %d bytes, same token %t; want by signin, 200, %d bytes, true", call.Answered, second.StatusCode, second.ContentLength, again == token, len(token))
@@ -94,7 +94,7 @@ func TestASignInIsAnsweredFromMemoryWhileTheTokenLives(t *testing.T) {
 			t.Errorf("its header = %v, want %v", second.Header, want)
 		}
 		s.wasAsked(t, "while the token lives", 1)
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		s.signIn(t, `{"k":1}`)
 		s.wasAsked(t, "in the token's last minute", 2)
 		if got := s.counted(t, "sluice_sign_ins_total", map[string]string{"outcome": "memory"}); got != 1 {
@@ -207,10 +207,10 @@ func TestHowLongASignInIsRemembered(t *testing.T) {
 					s.wasAsked(t, "at once again", 2)
 					return
 				}
-				time.Sleep(test.want - time.Millisecond)
+				<-time.After(test.want - time.Millisecond)
 				s.signIn(t, "k")
 				s.wasAsked(t, "just before the end of memory", 1)
-				time.Sleep(2 * time.Millisecond)
+				<-time.After(2 * time.Millisecond)
 				s.signIn(t, "k")
 				s.wasAsked(t, "just after it", 2)
 			})
@@ -253,7 +253,7 @@ func TestExpiresInCountsDownInMemory(t *testing.T) {
 			return vendorSays(200, `{"access_token":"t-0123456","expires_in" : "3600","scope":"a"}`), nil
 		}
 		s.signIn(t, "k")
-		time.Sleep(30*time.Minute + 500*time.Millisecond)
+		<-time.After(30*time.Minute + 500*time.Millisecond)
 		resp, got, _ := s.signIn(t, "k")
 		if want := `{"access_token":"t-0123456","expires_in" : "1799","scope":"a"}`; got != want || resp.ContentLength != int64(len(want)) {
 			t.Errorf("half an hour later: %s (%d bytes), want %s", got, resp.ContentLength, want)
@@ -271,7 +271,7 @@ func TestSignInsAtOnceMakeOneCall(t *testing.T) {
 				s := newSignInRig(t, "text", 0)
 				s.answer = func(asked int, r *http.Request) (*http.Response, error) {
 					CallOf(r.Context()).Held, CallOf(r.Context()).Refused = time.Second, code == 429
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 					return vendorSays(code, jwtEnding(time.Now().Add(time.Hour), asked)), nil
 				}
 				var all sync.WaitGroup
@@ -416,7 +416,7 @@ func TestA401ToATokenInMemoryGivesItUpOnceAMinute(t *testing.T) {
 		use(401, "Bearer "+second)
 		s.signIn(t, "k")
 		s.wasAsked(t, "after another 401 within the minute: it is a missing permission", 2)
-		time.Sleep(time.Minute + time.Second)
+		<-time.After(time.Minute + time.Second)
 		use(401, "Bearer "+token)
 		s.signIn(t, "k")
 		s.wasAsked(t, "a minute later, after a 401 to the first token", 2)
@@ -438,7 +438,7 @@ func TestTheMemoryOfSignInsIsBounded(t *testing.T) {
 		if got := m.answers.ItemCount(); got != maxTokenAnswers {
 			t.Errorf("%d answers in memory, want %d", got, maxTokenAnswers)
 		}
-		time.Sleep(2 * time.Hour)
+		<-time.After(2 * time.Hour)
 		s.signIn(t, "new")
 		if answers, tokens := m.answers.ItemCount(), m.tokens.ItemCount(); answers != 1 || tokens != 1 {
 			t.Errorf("%d answers and %d tokens after all have ended, want 1 and 1", answers, tokens)

@@ -214,7 +214,7 @@ func (a *tokenAnswer) life(spec transforms.TokenSpec) (token string, life time.D
 		return read.Value, life
 	}
 	said := expiresIn.FindSubmatch(a.body)
-	if said != nil && string(said[2]) == strconv.Itoa(int(life/time.Second)) && len(expiresIn.FindAllIndex(a.body, 2)) == 1 {
+	if len(said) == 3 && string(said[2]) == strconv.Itoa(int(life/time.Second)) && len(expiresIn.FindAllIndex(a.body, 2)) == 1 {
 		a.counts = true
 		return read.Value, life
 	}

@@ -173,7 +173,7 @@ func TestFingerprintTellsSettingsApart(t *testing.T) {
 	bearer := func(template string) connectors.Auth {
 		return connectors.Auth{Bearer: &connectors.Bearer{Token: template}}
 	}
-	print := func(conn *connectors.Connection, salt string) string {
+	mark := func(conn *connectors.Connection, salt string) string {
 		t.Helper()
 		got, err := auth.Fingerprint(conn, []byte(salt))
 		if err != nil {
@@ -181,14 +181,14 @@ func TestFingerprintTellsSettingsApart(t *testing.T) {
 		}
 		return got
 	}
-	same := print(connection(t, bearer("${credential:a}"), map[string]string{"a": "1"}), "salt")
-	if got := print(connection(t, bearer("${credential:a}"), map[string]string{"a": "1"}), "salt"); got != same {
+	same := mark(connection(t, bearer("${credential:a}"), map[string]string{"a": "1"}), "salt")
+	if got := mark(connection(t, bearer("${credential:a}"), map[string]string{"a": "1"}), "salt"); got != same {
 		t.Errorf("same settings: %s, want %s", got, same)
 	}
 	for name, got := range map[string]string{
-		"other secret": print(connection(t, bearer("${credential:a}"), map[string]string{"a": "2"}), "salt"),
-		"other scheme": print(connection(t, bearer("x${credential:a}"), map[string]string{"a": "1"}), "salt"),
-		"other salt":   print(connection(t, bearer("${credential:a}"), map[string]string{"a": "1"}), "pepper"),
+		"other secret": mark(connection(t, bearer("${credential:a}"), map[string]string{"a": "2"}), "salt"),
+		"other scheme": mark(connection(t, bearer("x${credential:a}"), map[string]string{"a": "1"}), "salt"),
+		"other salt":   mark(connection(t, bearer("${credential:a}"), map[string]string{"a": "1"}), "pepper"),
 	} {
 		if got == same {
 			t.Errorf("%s: fingerprint stayed %s, want another", name, got)

@@ -15,9 +15,8 @@ import (
 // endpoint is where a scheme signs in, and the way there. The URL may hold a credential (a tenant's id): it is never printed.
 type endpoint struct {
 	unprinted
-	url  *url.URL // on the way: its path is relative to the way's base
-	way  http.RoundTripper
-	full string // as the vendor knows it: the default audience of an assertion
+	url *url.URL // on the way: its path is relative to the way's base
+	way http.RoundTripper
 }
 
 // endpoint finds the way to where: a path below the connection's base URL, or a whole URL. A URL under the base is reached like every
@@ -90,24 +89,31 @@ func port(u *url.URL) string {
 // maxAnswer is the longest answer to a sign-in, in bytes; a token answer has a few thousand.
 const maxAnswer = 1 << 20
 
-// send sends r and returns the answer and its whole body. An answer other than 2xx is an *answered.
-func (e *endpoint) send(r *http.Request) (*http.Response, []byte, error) {
+// arrived is an answer that has been read to its end.
+type arrived struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send sends r and reads the answer. One other than 2xx is an *answered.
+func (e *endpoint) send(r *http.Request) (*arrived, error) {
 	resp, err := e.way.RoundTrip(r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode/100 != 2 {
-		return nil, nil, &answered{status: resp.StatusCode, retryAfter: retryAfter(resp.Header)}
+		return nil, &answered{status: resp.StatusCode, retryAfter: retryAfter(resp.Header)}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the answer to the sign-in: %w", err)
+		return nil, fmt.Errorf("read the answer to the sign-in: %w", err)
 	}
 	if len(body) > maxAnswer {
-		return nil, nil, &answered{status: resp.StatusCode, cause: "its body is longer than 1 MiB"}
+		return nil, &answered{status: resp.StatusCode, cause: "its body is longer than 1 MiB"}
 	}
-	return resp, body, nil
+	return &arrived{status: resp.StatusCode, header: resp.Header, body: body}, nil
 }
 
 // retryAfter reads the seconds of a Retry-After (RFC 9110, 10.2.3); 0 when there are none.

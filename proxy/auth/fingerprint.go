@@ -20,9 +20,9 @@ func Fingerprint(conn *connectors.Connection, salt []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("auth: fingerprint the settings: %w", err)
 	}
-	fmt.Fprintf(mac, "%q %q", conn.Base.String(), settings)
+	_, _ = fmt.Fprintf(mac, "%q %q", conn.Base.String(), settings)
 	for _, name := range slices.Sorted(maps.Keys(conn.Secrets)) {
-		fmt.Fprintf(mac, " %q %q", name, conn.Secrets[name].Reveal())
+		_, _ = fmt.Fprintf(mac, " %q %q", name, conn.Secrets[name].Reveal())
 	}
 	return hex.EncodeToString(mac.Sum(nil)), nil
 }

@@ -29,7 +29,7 @@ func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
 // lives answers with tokens that live for life, after a pause.
 func lives(life, pause time.Duration) func(int, *http.Request) (*http.Response, error) {
 	return func(_ int, r *http.Request) (*http.Response, error) {
-		time.Sleep(pause) // in a bubble: the vendor takes this long
+		<-time.After(pause) // in a bubble: the vendor takes this long
 		return answer(http.StatusOK, jwtUntil(time.Now().Add(life), time.Now().String())), nil
 	}
 }
@@ -116,7 +116,7 @@ func TestACallThatMayNotWaitSaysSo(t *testing.T) {
 		if f.Status != http.StatusGatewayTimeout || f.Code != "sign_in_failed" {
 			t.Errorf("Apply = %d %s, want 504 sign_in_failed", f.Status, f.Code)
 		}
-		time.Sleep(10 * time.Second) // until the sign-in has ended
+		<-time.After(10 * time.Second) // until the sign-in has ended
 		mustApply(t, s)
 		v.wasAsked(t, "in all: the sign-in went on for the next caller", 1)
 	})
@@ -132,17 +132,17 @@ func TestATokenInUseIsRenewedBeforeItEnds(t *testing.T) {
 				s, _ := holding(t, v)
 				old := mustApply(t, s).Header.Get("Authorization")
 				lead := min(time.Minute, life/10)
-				time.Sleep(life - lead - time.Second)
+				<-time.After(life - lead - time.Second)
 				mustApply(t, s)
 				v.wasAsked(t, "just before the renewal is due", 1)
 
-				time.Sleep(lead/4 + 500*time.Millisecond) // half into the latest renewal
+				<-time.After(lead/4 + 500*time.Millisecond) // half into the latest renewal
 				start := time.Now()
 				mustApply(t, s)
 				if waited := time.Since(start); waited != 0 {
 					t.Errorf("a call during the renewal waited %s, want none", waited)
 				}
-				time.Sleep(2 * time.Second)
+				<-time.After(2 * time.Second)
 				if got := mustApply(t, s).Header.Get("Authorization"); got == old {
 					t.Error("the token is still the old one, want the renewed one")
 				}
@@ -158,7 +158,7 @@ func TestATokenThatNobodyUsesIsLeftToEnd(t *testing.T) {
 		v := &vendor{answer: lives(time.Hour, 0)}
 		s, _ := holding(t, v)
 		mustApply(t, s)
-		time.Sleep(10 * time.Hour)
+		<-time.After(10 * time.Hour)
 		v.wasAsked(t, "after ten idle hours: the first token was used, the second not", 2)
 		mustApply(t, s)
 		v.wasAsked(t, "after a call", 3)
@@ -178,14 +178,14 @@ func TestTheOldTokenServesWhileRenewalFails(t *testing.T) {
 		}}
 		s, _ := holding(t, v)
 		old := mustApply(t, s).Header.Get("Authorization")
-		time.Sleep(time.Hour - 44*time.Second) // the renewal is due by now, and has failed
+		<-time.After(time.Hour - 44*time.Second) // the renewal is due by now, and has failed
 		if v.asked.Load() < 2 {
 			t.Error("nobody has tried to renew the token yet")
 		}
 		if got := mustApply(t, s).Header.Get("Authorization"); got != old {
 			t.Error("the token changed, want the old one while it lives")
 		}
-		time.Sleep(25 * time.Second) // 19 s before the end
+		<-time.After(25 * time.Second) // 19 s before the end
 		if got := mustApply(t, s).Header.Get("Authorization"); got == old {
 			t.Error("the token is still the old one, want that of a later try")
 		}
@@ -197,8 +197,7 @@ func TestARefusedCredentialIsNotTriedAgainAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{answer: func(int, *http.Request) (*http.Response, error) { return answer(http.StatusUnauthorized, "no"), nil }}
 		s, _ := holding(t, v)
-		for i, pause := range []time.Duration{10, 20, 40, 80, 160, 300, 300} {
-			pause *= time.Second
+		for i, pause := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute, 5 * time.Minute} {
 			_, err := apply(t, s)
 			f := fault.Of(err)
 			if f.Status != http.StatusBadGateway || f.Code != "sign_in_refused" || f.RetryAfter != pause {
@@ -207,12 +206,12 @@ func TestARefusedCredentialIsNotTriedAgainAtOnce(t *testing.T) {
 			if want := "the vendor refused to sign in; check the credentials key of connection tdx"; f.Message != want {
 				t.Errorf("message = %q, want %q", f.Message, want)
 			}
-			time.Sleep(pause - time.Second)
+			<-time.After(pause - time.Second)
 			if _, err := apply(t, s); fault.Of(err).RetryAfter != time.Second {
 				t.Errorf("refusal %d: a second before the end RetryAfter = %s, want 1s", i+1, fault.Of(err).RetryAfter)
 			}
 			v.wasAsked(t, "within the pause", i+1)
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 	})
 }
@@ -232,11 +231,11 @@ func TestASuccessEndsTheRowOfRefusals(t *testing.T) {
 			switch {
 			case pause == 0 && err == nil:
 				held.Close() // no renewal in the background
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 			case pause == 0 || fault.Of(err).RetryAfter != pause:
 				t.Fatalf("Apply = %v, want a pause of %s", err, pause)
 			}
-			time.Sleep(pause)
+			<-time.After(pause)
 		}
 		v.wasAsked(t, "in all", 4)
 	})
@@ -256,7 +255,7 @@ func TestRenewalFollowsTheConfigurationInForce(t *testing.T) {
 			}
 			mustApply(t, s)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		before.wasAsked(t, "by the configuration that was", 1)
 		after.wasAsked(t, "by the one in force", 1)
 	})
@@ -333,7 +332,7 @@ func TestA401IsWeighed(t *testing.T) {
 				s, held := holding(t, v)
 				sent := mustApply(t, s)
 				held.Close() // no renewal in the background: the age is what is tested
-				time.Sleep(test.age)
+				<-time.After(test.age)
 				var date time.Time
 				if test.date > 0 {
 					date = start.Add(test.date)
@@ -353,7 +352,7 @@ func TestA401OfATokenThatIsNoLongerInUse(t *testing.T) {
 		v := &vendor{answer: lives(time.Hour, 0)}
 		s, _ := holding(t, v)
 		sent := mustApply(t, s)
-		time.Sleep(time.Hour - 10*time.Second) // renewed meanwhile
+		<-time.After(time.Hour - 10*time.Second) // renewed meanwhile
 		if !s.Refused(sent, time.Time{}) {
 			t.Error("Refused = false, want true: the token in use is another")
 		}
@@ -368,22 +367,22 @@ func TestARunOf401sRenewsARevokedToken(t *testing.T) {
 		v := &vendor{answer: lives(24*time.Hour, 0)}
 		s, _ := holding(t, v)
 		sent := mustApply(t, s)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		for range 20 { // missing permissions, between answers that are fine
 			s.Refused(sent, time.Time{})
 			s.Accepted()
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 		}
 		v.wasAsked(t, "after 401s between other answers", 1)
 		for range 4 {
 			s.Refused(sent, time.Time{})
-			time.Sleep(5 * time.Minute)
+			<-time.After(5 * time.Minute)
 		}
 		v.wasAsked(t, "after a few 401s", 1)
 		s.Accepted()
 		for range 20 {
 			s.Refused(sent, time.Time{})
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 		}
 		v.wasAsked(t, "after many 401s within a minute", 1)
 		s.Accepted()
@@ -391,14 +390,14 @@ func TestARunOf401sRenewsARevokedToken(t *testing.T) {
 			if s.Refused(sent, time.Time{}) {
 				t.Error("Refused = true, want false: its age explains nothing")
 			}
-			time.Sleep(15 * time.Second)
+			<-time.After(15 * time.Second)
 			synctest.Wait()
 		}
 		v.wasAsked(t, "after nothing but 401s for more than a minute", 2)
 		for range 20 {
 			sent = mustApply(t, s)
 			s.Refused(sent, time.Time{})
-			time.Sleep(15 * time.Second)
+			<-time.After(15 * time.Second)
 			synctest.Wait()
 		}
 		v.wasAsked(t, "five minutes of 401s later", 2)
@@ -414,7 +413,7 @@ func TestTheVendorsClockDoesNotShortenATokensLife(t *testing.T) {
 		}}
 		s, _ := holding(t, v)
 		mustApply(t, s)
-		time.Sleep(30 * time.Minute)
+		<-time.After(30 * time.Minute)
 		mustApply(t, s)
 		v.wasAsked(t, "in half the token's life", 1)
 	})

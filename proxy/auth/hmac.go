@@ -13,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,15 +84,14 @@ func (k *kit) signed(s *signer, a *connectors.HMAC) (err error) {
 	if len(a.Sign) == 0 {
 		return errors.New("auth.hmac.sign: names nothing to sign")
 	}
+	if a.DateHeader != "" {
+		if s.date, err = k.name("hmac.date_header", a.DateHeader); err != nil {
+			return err
+		}
+	} else if slices.Contains(a.Sign, "date") {
+		s.date = "Date"
+	}
 	for i, what := range a.Sign {
-		if what == "date" && a.DateHeader == "" {
-			s.date = "Date"
-		}
-		if a.DateHeader != "" {
-			if s.date, err = k.name("hmac.date_header", a.DateHeader); err != nil {
-				return err
-			}
-		}
 		s.readsBody = s.readsBody || what == "body" || what == "body_sha256"
 		p, err := k.part(fmt.Sprintf("hmac.sign[%d]", i), what, s)
 		if err != nil {

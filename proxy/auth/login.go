@@ -125,15 +125,15 @@ func (l *loginRequest) fetch(ctx context.Context) (*token, error) {
 	if l.body != nil {
 		replay(r, l.body)
 	}
-	resp, body, err := l.send(r)
+	got, err := l.send(r)
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	date := vendorTime(resp.Header, now)
-	read, err := transforms.ReadToken(l.token, resp.StatusCode, resp.Header, body, date)
+	date := vendorTime(got.header, now)
+	read, err := transforms.ReadToken(l.token, got.status, got.header, got.body, date)
 	if err != nil {
-		return nil, &answered{status: resp.StatusCode, cause: err.Error()}
+		return nil, &answered{status: got.status, cause: err.Error()}
 	}
 	t := &token{value: read.Value}
 	switch read.Source {

@@ -134,10 +134,10 @@ func TestLoginUsesTheFallbackOfItsToken(t *testing.T) {
 		}
 		mustApply(t, s)
 		held.Close()
-		time.Sleep(9 * time.Minute)
+		<-time.After(9 * time.Minute)
 		mustApply(t, s)
 		v.wasAsked(t, "in the tenth minute", 1)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		mustApply(t, s)
 		v.wasAsked(t, "after it", 2)
 	})

@@ -159,7 +159,7 @@ func TestTheStyleIsFoundOnce(t *testing.T) {
 		if len(sent.all()) != 2 {
 			t.Errorf("%d requests for the first token, want 2: header, then body", len(sent.all()))
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		mustApply(t, s)
 		synctest.Wait()
 		for i, r := range sent.all()[2:] {
@@ -190,13 +190,13 @@ func TestLifeOfAnOAuthToken(t *testing.T) {
 				sent := &posted{}
 				s := granted(t, form("https://vendor.example/oauth/token", sent, tokenJSON(test.fields)), nil, func(*connectors.OAuth2) {})
 				mustApply(t, s)
-				time.Sleep(test.life - test.life/10 - time.Second)
+				<-time.After(test.life - test.life/10 - time.Second)
 				mustApply(t, s)
 				synctest.Wait()
 				if len(sent.all()) != 1 {
 					t.Errorf("%d sign-ins before the renewal, want 1", len(sent.all()))
 				}
-				time.Sleep(test.life / 10)
+				<-time.After(test.life / 10)
 				synctest.Wait()
 				if len(sent.all()) != 2 {
 					t.Errorf("%d sign-ins at the token's end, want 2", len(sent.all()))
@@ -212,17 +212,17 @@ func TestARotatedRefreshTokenIsUsedNext(t *testing.T) {
 		sent := &posted{}
 		refused := httpmock.NewStringResponder(400, `{"error":"invalid_grant"}`).HeaderSet(http.Header{"Content-Type": {"application/json"}})
 		mock := form("https://vendor.example/oauth/token", sent,
-			tokenJSON(`,"expires_in":600,"refresh_token":"r-1"`), tokenJSON(`,"expires_in":600`), refused, tokenJSON(`,"expires_in":600`))
+			tokenJSON(`,"expires_in":600,"refresh_token":"r-1"`), tokenJSON(`,"expires_in":600`), refused, tokenJSON(`,"expires_in":700`))
 		s := granted(t, mock, nil, func(o *connectors.OAuth2) { o.Grant, o.RefreshToken = "refresh_token", "${credential:refresh}" })
 		mustApply(t, s)
-		time.Sleep(30 * time.Minute) // the unused second token ends
+		<-time.After(30 * time.Minute) // the unused second token ends
 		for {
 			if _, err := apply(t, s); err == nil {
 				break
 			} else if f := fault.Of(err); f.Code != "sign_in_refused" {
 				t.Fatalf("Apply = %v, want a token or sign_in_refused", err)
 			}
-			time.Sleep(10 * time.Second)
+			<-time.After(10 * time.Second)
 		}
 		synctest.Wait()
 		var got []string
