@@ -45,9 +45,6 @@ func (e environment) lookup(name string) string {
 func run(ctx context.Context, args, vars []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(environment{vars: vars, stdin: stdin, stdout: stdout, stderr: stderr})
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	return exitCode(root.ExecuteContext(ctx), stderr)
 }
 
@@ -63,6 +60,9 @@ Exit codes: 0 well, 1 not well, 2 command line or configuration not understood, 
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetIn(env.stdin)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
 	root.AddCommand(
 		serveCommand(env),
 		checkCommand(env),

@@ -199,12 +199,16 @@ func hugeExponent(n json.Number) bool {
 	return i >= 0 && len(n)-i > 4
 }
 
+// compact shows a JSON value.
 func compact(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Sprint(v)
 	}
-	return excerpt(text)
+	if len(text) > longestExcerpt {
+		return excerpt(text)
+	}
+	return string(text)
 }
 
 // quoted shows the values of a header.

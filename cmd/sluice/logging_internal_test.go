@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"sluice/connectors"
+	"sluice/internal/strict"
+)
+
+// TestLogsFollow: a logger that was made before takes up level and format, with the attributes that it has.
+func TestLogsFollow(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	l := newLogs(&out)
+	log := l.logger().With("a", 1).WithGroup("g").With("b", 2)
+	log.Debug("unseen")
+	log.Info("first", "c", strict.NewSecret("", "planted"))
+	l.set(connectors.Logging{Level: "debug", Format: "json"})
+	log.Debug("second", "c", 3)
+	l.set(connectors.Logging{Level: "error", Format: "text"})
+	log.Warn("unseen")
+
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || !strings.HasSuffix(lines[0], "level=INFO msg=first a=1 g.b=2 g.c=[redacted]") {
+		t.Fatalf("got %q, want two lines, the first as text", lines)
+	}
+	var second struct {
+		Level, Msg string
+		A          int
+		G          map[string]int
+	}
+	if err := json.Unmarshal([]byte(lines[1]), &second); err != nil || second.Level != "DEBUG" || second.A != 1 || second.G["b"] != 2 || second.G["c"] != 3 {
+		t.Errorf("got %s, %v; want JSON with all attributes", lines[1], err)
+	}
+}
+
+// TestLogsWriteWholeLines: what several goroutines say while the format changes does not mix.
+func TestLogsWriteWholeLines(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	l := newLogs(&out)
+	log := l.logger()
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 50 {
+				log.Info("a line", "of", strings.Repeat("x", 200))
+			}
+		})
+	}
+	for i := range 20 {
+		l.set(connectors.Logging{Level: "info", Format: []string{"text", "json"}[i%2]})
+	}
+	all.Wait()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 200 {
+		t.Errorf("got %d lines, want 200", len(lines))
+	}
+	for _, line := range lines {
+		if isJSON, isText := strings.HasPrefix(line, "{") && strings.HasSuffix(line, "}"), strings.HasPrefix(line, "time=") && strings.HasSuffix(line, "x"); !isJSON && !isText {
+			t.Fatalf("got a line that is neither form: %q", line)
+		}
+	}
+}
+
+func TestLogsDefault(t *testing.T) {
+	t.Parallel()
+	log := newLogs(nil).logger()
+	if log.Enabled(t.Context(), slog.LevelDebug) || !log.Enabled(t.Context(), slog.LevelInfo) {
+		t.Error("got another level than info before any configuration")
+	}
+	log.Info("kept nowhere")
+}
