@@ -61,7 +61,7 @@ func ownHost(header, own string) bool {
 		host = name
 	}
 	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	if host == "localhost" || host != "" && host == strings.ToLower(own) {
+	if host == "localhost" || host != "" && strings.EqualFold(host, own) {
 		return true
 	}
 	_, err := netip.ParseAddr(host)

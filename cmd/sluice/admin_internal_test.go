@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +85,26 @@ func TestOwnHost(t *testing.T) {
 			t.Errorf("ownHost(%q, %q): got %v, want %v", c.header, c.own, got, c.want)
 		}
 	}
+}
+
+// FuzzOwnHost: a host that a browser would look up by a name of somebody else's is never ours.
+func FuzzOwnHost(f *testing.F) {
+	for _, header := range []string{"127.0.0.1:8081", "[::1]:8081", "localhost", "evil.example:80", "127.0.0.1.evil.example", "a@127.0.0.1", "[::1", "localhost.", ":1"} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		if !ownHost(header, "admin.example") {
+			return
+		}
+		u, err := url.Parse("http://" + header + "/")
+		if err != nil || u.Host != header {
+			return // no browser sends it
+		}
+		name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+		if _, err := netip.ParseAddr(name); err != nil && name != "localhost" && name != "admin.example" {
+			t.Errorf("ownHost(%q): got true, but it is the name %q", header, name)
+		}
+	})
 }
 
 func TestAdminProfilesFollowReload(t *testing.T) {

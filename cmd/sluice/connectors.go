@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -80,12 +82,11 @@ func connectorsListCommand(env environment) *cobra.Command {
 		if *output == asJSON {
 			return writeJSON(env.stdout, lines)
 		}
-		w := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "NAME\tTITLE\tSIGN-IN\tROUTES\tLIMITS\tTESTS\tCONNECTIONS\tFILE")
+		rows := [][]string{{"NAME", "TITLE", "SIGN-IN", "ROUTES", "LIMITS", "TESTS", "CONNECTIONS", "FILE"}}
 		for _, l := range lines {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", l.Name, l.Title, l.SignIn, l.Routes, l.Limits, l.Tests, dash(l.Connections), l.File)
+			rows = append(rows, []string{l.Name, l.Title, l.SignIn, strconv.Itoa(l.Routes), strconv.Itoa(l.Limits), strconv.Itoa(l.Tests), dash(l.Connections), l.File})
 		}
-		return w.Flush()
+		return writeTable(env.stdout, rows)
 	}
 	return cmd
 }
@@ -179,33 +180,47 @@ func namesOf(fs []transforms.Func) []string {
 
 // text writes the page for people.
 func (p connectorPage) text(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
+	var facts [][]string
+	for _, row := range [][]string{
 		{"Name", p.Name}, {"Title", p.Title}, {"Documented at", p.Docs}, {"File", p.File}, {"Base URL", p.BaseURL}, {"Sign-in", p.SignIn},
-		{"Credentials", strings.Join(p.Credentials, ", ")}, {"Connections", strings.Join(p.Connections, ", ")}, {"Tests", fmt.Sprint(p.Tests)},
+		{"Credentials", strings.Join(p.Credentials, ", ")}, {"Connections", strings.Join(p.Connections, ", ")}, {"Tests", strconv.Itoa(p.Tests)},
 	} {
 		if row[1] != "" {
-			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+			facts = append(facts, row)
 		}
 	}
-	fmt.Fprint(w, "\nROUTE\tLIMITS\tBREAKER\tCACHE\tTIMEOUT\tNOTES\tREQUEST\tRESPONSE\n")
+	routes := [][]string{{}, {"ROUTE", "LIMITS", "BREAKER", "CACHE", "TIMEOUT", "NOTES", "REQUEST", "RESPONSE"}}
 	for _, r := range p.RouteList {
-		var notes []string
-		if r.SignIn {
-			notes = append(notes, "sign-in")
-		}
-		if r.Safe {
-			notes = append(notes, "safe")
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, dash(r.Limits), dash(nonEmpty(r.Group)), dash(nonEmpty(r.Cache)),
-			dash(nonEmpty(r.Timeout)), dash(notes), dash(r.Request), dash(r.Response))
+		routes = append(routes, r.row())
 	}
-	fmt.Fprint(w, "\nLIMIT\tCALLS\tWINDOW\tSTARTS\tCOUNTED BY\n")
+	limits := [][]string{{}, {"LIMIT", "CALLS", "WINDOW", "STARTS", "COUNTED BY"}}
 	for _, l := range p.LimitList {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", l.Name, l.Limit, l.Window, l.Starts, l.Scope)
+		limits = append(limits, []string{l.Name, strconv.Itoa(l.Limit), l.Window, l.Starts, l.Scope})
 	}
 	if p.LearnLimits {
-		fmt.Fprint(w, "\nRoutes without a limit are paced by what the vendor's headers say.\n")
+		limits = append(limits, []string{}, []string{"Routes without a limit are paced by what the vendor's headers say."})
+	}
+	return errors.Join(writeTable(out, facts), writeTable(out, routes), writeTable(out, limits))
+}
+
+func (r routeLine) row() []string {
+	var notes []string
+	if r.SignIn {
+		notes = append(notes, "sign-in")
+	}
+	if r.Safe {
+		notes = append(notes, "safe")
+	}
+	return []string{r.Name, dash(r.Limits), dash(nonEmpty(r.Group)), dash(nonEmpty(r.Cache)), dash(nonEmpty(r.Timeout)), dash(notes), dash(r.Request), dash(r.Response)}
+}
+
+// writeTable writes rows with their columns under each other. Nothing ends in blanks.
+func writeTable(out io.Writer, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		if _, err := io.WriteString(w, strings.Join(row, "\t")+"\n"); err != nil {
+			return err
+		}
 	}
 	return w.Flush()
 }

@@ -48,11 +48,14 @@ func exitWith(code int, err error) error {
 // unwell ends a command with exitUnwell when its output has said why already.
 func unwell() error { return &exitError{code: exitUnwell} }
 
-// exitCode says on stderr why a command ended, and returns its exit code. An error without a code is exitUnwell; an interrupted
-// command is not in error.
+// exitCode says on stderr why a command ended, and returns its exit code. An error without a code is exitUnwell: so is one that was
+// interrupted before it could tell.
 func exitCode(err error, stderr io.Writer) int {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil {
 		return exitOK
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
 	}
 	code := exitUnwell
 	if e, ok := errors.AsType[*exitError](err); ok {
@@ -61,6 +64,6 @@ func exitCode(err error, stderr io.Writer) int {
 			return code
 		}
 	}
-	fmt.Fprintln(stderr, "sluice: "+err.Error())
+	_, _ = fmt.Fprintln(stderr, "sluice: "+err.Error())
 	return code
 }

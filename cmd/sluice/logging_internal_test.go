@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sluice/connectors"
 	"sluice/internal/strict"
@@ -24,6 +26,7 @@ func TestLogsFollow(t *testing.T) {
 	log.Debug("second", "c", 3)
 	l.set(connectors.Logging{Level: "error", Format: "text"})
 	log.Warn("unseen")
+	l.flush()
 
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 || !strings.HasSuffix(lines[0], "level=INFO msg=first a=1 g.b=2 g.c=[redacted]") {
@@ -57,6 +60,7 @@ func TestLogsWriteWholeLines(t *testing.T) {
 		l.set(connectors.Logging{Level: "info", Format: []string{"text", "json"}[i%2]})
 	}
 	all.Wait()
+	l.flush()
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 200 {
 		t.Errorf("got %d lines, want 200", len(lines))
@@ -75,4 +79,32 @@ func TestLogsDefault(t *testing.T) {
 		t.Error("got another level than info before any configuration")
 	}
 	log.Info("kept nowhere")
+}
+
+// TestLogsKeepBack: a line that comes alone is written at once, of many the rest soon, and a warning takes them all along.
+func TestLogsKeepBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &logText{}
+		log := newLogs(out).logger()
+		written := func(when string, want int) {
+			t.Helper()
+			synctest.Wait()
+			if got := strings.Count(out.String(), "\n"); got != want {
+				t.Errorf("%s: got %d lines written, want %d", when, got, want)
+			}
+		}
+		log.Info("alone")
+		written("a line alone", 1)
+		log.Info("one of many")
+		log.Info("one of many")
+		written("close behind it", 1)
+		<-time.After(logEvery)
+		written("a little later", 3)
+		log.Info("one of many")
+		log.Warn("look here")
+		written("with a warning", 5)
+		log.Info(strings.Repeat("x", logBytes))
+		written("a great deal", 6)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,12 +43,12 @@ connections:
 	r.start(vars...)
 
 	own := []string{"X-Sluice-Key", key, "Content-Type", "application/json"}
-	signed := r.ask("POST", r.url("main", "/tdx/api/auth/loginadmin"), r.credential(), append(own, "X-Sluice-View", "raw")...)
+	signed := r.ask("POST", r.url("main", "/tdx/api/auth/loginadmin"), r.credential(), slices.Concat(own, []string{"X-Sluice-View", "raw"})...)
 	token := signed.body
 	if signed.status != 200 || strings.Count(token, ".") != 2 {
 		t.Fatalf("sign-in: got %d %q, want a bare token", signed.status, token)
 	}
-	bearer := append(own, "Authorization", "Bearer "+token)
+	bearer := slices.Concat(own, []string{"Authorization", "Bearer " + token})
 	for path, head := range map[string][]string{
 		"/tdx/api/accounts": bearer, "/held/api/accounts": own, "/wrong/api/accounts": own, "/nobody/api": bearer,
 		"/tdx/api/accounts?access_token=" + token: bearer, "/tdx/api/people/" + token: bearer,
@@ -60,6 +61,7 @@ connections:
 	r.write("sluice.yaml", "connections: {tdx: {connector: teamdynamix, auth: managed, credentials: {beid: "+beid+", web_services_key: "+servicesKey+"}}}\nconsumers: {x: {keys: ["+key+"]}}\n")
 	refused := r.reload()
 
+	r.app.logs.flush()
 	said := map[string]string{"log": r.log.String(), "reload": refused.body}
 	for _, page := range []string{"/readyz", "/metrics", "/debug/requests", "/debug/requests?format=html", "/"} {
 		said[page] = r.ask("GET", r.adminURL(page), "").body

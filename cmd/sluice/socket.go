@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ func bind(ctx context.Context, address string) (*socket, error) {
 	return &socket{Listener: listener, address: address, conns: make(chan net.Conn), over: make(chan struct{})}, nil
 }
 
-// accept hands connections to the doors until the socket is closed.
+// accept hands connections to the doors until the socket is shut or closed.
 func (s *socket) accept(log *slog.Logger) {
 	defer close(s.over)
 	pause := time.Duration(0)
@@ -40,7 +41,10 @@ func (s *socket) accept(log *slog.Logger) {
 		case err == nil:
 			pause = 0
 			s.conns <- conn
-		case errors.Is(err, net.ErrClosed), isTimeout(err):
+		case errors.Is(err, net.ErrClosed):
+			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			s.last()
 			return
 		default: // too many open files, most likely: it passes
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
@@ -50,23 +54,26 @@ func (s *socket) accept(log *slog.Logger) {
 	}
 }
 
-func isTimeout(err error) bool {
-	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout()
-}
-
-// lastAccept is how long a closing socket still takes what clients believe to be connected: the kernel has shaken hands with them.
-const lastAccept = 50 * time.Millisecond
-
-// shut ends accepting once the clients already connected have been taken in. Its doors must still be open.
+// shut ends accepting. Clients whom the kernel has told that they are connected are taken in first, so the doors must still be open.
 func (s *socket) shut() {
 	s.once.Do(func() {
-		if tcp, ok := s.Listener.(*net.TCPListener); ok {
-			_ = tcp.SetDeadline(time.Now().Add(lastAccept))
+		if tcp, ok := s.Listener.(*net.TCPListener); ok && tcp.SetDeadline(time.Now()) == nil {
 			<-s.over
 		}
 		_ = s.Close()
 	})
+}
+
+// last closes the socket with as little time as can be between the last connection taken and the first refused.
+func (s *socket) last() {
+	var waiting []net.Conn
+	if tcp, ok := s.Listener.(*net.TCPListener); ok {
+		waiting = backlog(tcp)
+	}
+	_ = s.Close()
+	for _, conn := range waiting {
+		s.conns <- conn
+	}
 }
 
 // hatch is the listener of one door: it takes connections from a socket and can be closed without closing that.

@@ -5,6 +5,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,6 +79,40 @@ func TestStopCutsWhatTakesTooLong(t *testing.T) {
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("the stop took %s, want little more than limits.shutdown", took)
+	}
+}
+
+// TestStopUnderLoad: whoever got a connection gets an answer; those who come later are refused one.
+func TestStopUnderLoad(t *testing.T) {
+	t.Parallel()
+	unlimited := strings.Replace(plainConfig, "127.0.0.0/8]", `127.0.0.0/8], limits: {"GET /api/accounts": {off: true}}`, 1)
+	r := newRig(t, unlimited, teamdynamix.Options{Latency: 5 * time.Millisecond, Rates: map[string]teamdynamix.Rate{"GET /api/accounts": {}}}).start()
+	token := r.signIn()
+	url := r.url("main", "/tdx/api/accounts")
+	var answered atomic.Int64
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			transport := &http.Transport{DisableKeepAlives: true}
+			client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+			for {
+				got, err := ask(client, "GET", url, "", "Authorization", "Bearer "+token)
+				if errors.Is(err, syscall.ECONNREFUSED) {
+					return
+				}
+				if err != nil || got.status != 200 {
+					t.Errorf("during the stop: got %d %q %v, want 200", got.status, got.body, err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	r.eventually("load", func() bool { return answered.Load() > 100 || t.Failed() })
+	r.stop()
+	callers.Wait()
+	if err := <-r.ended; err != nil {
+		t.Errorf("Run: got %v, want nil", err)
 	}
 }
 

@@ -29,9 +29,11 @@ func (a *App) watch(ctx context.Context) {
 	}
 	defer func() { _ = watcher.Close() }()
 	w := &watching{app: a, watcher: watcher}
-	w.look()
 	var settled <-chan time.Time
 	var first time.Time
+	if w.look() {
+		settled = time.After(settle) // what changed before it was watched
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,7 +42,7 @@ func (a *App) watch(ctx context.Context) {
 			if event.Op == fsnotify.Chmod || !w.concerns(event.Name) {
 				continue
 			}
-			if settled == nil {
+			if settled == nil || first.IsZero() {
 				first = time.Now()
 			}
 			settled = time.After(min(settle, max(0, settleAtMost-time.Since(first))))
@@ -48,10 +50,12 @@ func (a *App) watch(ctx context.Context) {
 			a.log.Warn("watching files", "error", err)
 			settled = time.After(settle)
 		case <-settled:
-			settled = nil
+			settled, first = nil, time.Time{}
 			_ = a.Reload(ctx, "file change") // logged and counted there
 		case <-a.reloaded:
-			w.look()
+			if w.look() {
+				settled = time.After(settle)
+			}
 		}
 	}
 }
@@ -70,8 +74,9 @@ func (w *watching) concerns(name string) bool {
 	return w.paths[name] || w.listed[filepath.Dir(name)]
 }
 
-// look watches what the configuration in force was read from, and no longer what it was read from before.
-func (w *watching) look() {
+// look watches what the configuration in force was read from, and no longer what it was read from before. It tells whether a folder is
+// new to it: what changed there since it was read went unseen.
+func (w *watching) look() (fresh bool) {
 	w.paths, w.listed = map[string]bool{}, map[string]bool{}
 	folders := map[string]bool{}
 	for _, name := range w.app.files() {
@@ -98,8 +103,11 @@ func (w *watching) look() {
 		}
 		if err := w.watcher.Add(folder); err != nil {
 			w.app.log.Warn("a folder cannot be watched: reload by SIGHUP or POST /-/reload", "folder", folder, "error", err)
+			continue
 		}
+		fresh = true
 	}
+	return fresh
 }
 
 // files are what the configuration in force was read from, and where a folder of connectors would lie.
@@ -121,16 +129,9 @@ func links(path string) []string {
 		parts := strings.Split(found[i], string(filepath.Separator))
 		for n := 2; n <= len(parts); n++ {
 			at := strings.Join(parts[:n], string(filepath.Separator))
-			info, err := os.Lstat(at)
-			if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			target, linked := follow(at)
+			if !linked {
 				continue
-			}
-			target, err := os.Readlink(at)
-			if err != nil {
-				continue
-			}
-			if !filepath.IsAbs(target) {
-				target = filepath.Join(filepath.Dir(at), target)
 			}
 			for _, next := range []string{at, filepath.Join(append([]string{target}, parts[n:]...)...)} {
 				if !slices.Contains(found, next) {
@@ -140,4 +141,19 @@ func links(path string) []string {
 		}
 	}
 	return found
+}
+
+// follow returns where a symbolic link leads.
+func follow(at string) (target string, linked bool) {
+	info, err := os.Lstat(at)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return "", false
+	}
+	if target, err = os.Readlink(at); err != nil {
+		return "", false
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(at), target)
+	}
+	return target, true
 }

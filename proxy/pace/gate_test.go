@@ -85,6 +85,7 @@ func TestNoAvoidableRefusal(t *testing.T) {
 		{"sliding log", rule, &vendor{lim: &sliding{limit: limit, window: window}}, 0, 0.98},
 		{"token bucket", rule, &vendor{lim: &bucket{limit: limit, window: window}}, 0, 0.95},
 		{"vendor's clock 5 s behind", rule, &vendor{lim: &fixed{limit: limit, window: window}, skew: -5 * time.Second}, 0, 0.98},
+		{"configured below the vendor's limit", pace.Rule{Limit: 30, Window: window}, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.49},
 		{"no headers", rule, &vendor{lim: &fixed{limit: limit, window: window}, mute: true}, 0, 0.98},
 		{"spread", spread, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.95},
 		{"limit learned", pace.Rule{}, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.90},

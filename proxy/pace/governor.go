@@ -259,8 +259,9 @@ func (g *Governor) reconcile(now time.Time, r Report, first bool) {
 		}
 		return
 	}
-	// Of the calls that are out or in the log, the vendor may count all in its present window, or this one alone.
-	spent := r.Limit - r.Remaining
+	// Of the calls that are out or in the log, the vendor may count all in its present window, or this one alone. A configured
+	// limit below the vendor's leaves the difference to others.
+	spent := g.limit - r.Remaining
 	least, most := spent-len(g.log)-g.out, spent-1
 	others := max(min(g.phantoms, most), least, 0)
 	if others > g.phantoms {
