@@ -58,7 +58,7 @@ connections:
 			AllowNetworks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 			Egress:        []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")},
 		}},
-		{"serving", set.Serving, connectors.Serving{Header: 64 << 10, InFlight: 5000, Idle: 2 * time.Minute, Shutdown: 30 * time.Second}},
+		{"serving", set.Serving, connectors.Serving{Header: 8 << 10, InFlight: 5000, Idle: 2 * time.Minute, Shutdown: 30 * time.Second}},
 		{"listeners", set.Listeners, map[string]*connectors.Listener{"main": {Name: "main", Address: "127.0.0.1:8080"}}},
 		{"admin", set.Admin, connectors.Admin{Address: "127.0.0.1:8081", Ring: 200}},
 		{"logging", set.Logging, connectors.Logging{Level: "info", Format: "text"}},

@@ -53,7 +53,7 @@ type boundsEntry struct {
 	RequestBody  strict.Size   `yaml:"request_body" jsonschema:"minimum=1KiB,default=64MiB" jsonschema_description:"Largest body of a request."`
 	ResponseBody strict.Size   `yaml:"response_body" jsonschema:"minimum=1KiB,default=256MiB" jsonschema_description:"Largest body of an answer."`
 	BufferBody   strict.Size   `yaml:"buffer_body" jsonschema:"minimum=1KiB,default=8MiB" jsonschema_description:"Largest body that a transform or the cache may hold in memory."`
-	Header       strict.Size   `yaml:"header" jsonschema:"minimum=4KiB,maximum=16MiB,default=64KiB" jsonschema_description:"Largest request line with all headers."`
+	Header       strict.Size   `yaml:"header" jsonschema:"minimum=4KiB,maximum=16MiB,default=8KiB" jsonschema_description:"Largest request line with all headers."`
 	Queue        int           `yaml:"queue" jsonschema:"minimum=1,default=2000" jsonschema_description:"Callers waiting per bucket; one more is answered 503."`
 	InFlight     int           `yaml:"in_flight" jsonschema:"minimum=1,default=5000" jsonschema_description:"Requests inside at once, waiting ones included; one more is answered 503."`
 	MaxHold      time.Duration `yaml:"max_hold" jsonschema:"default=25s" jsonschema_description:"Longest wait for a place at the vendor; then the caller gets a 429 with Retry-After."`

@@ -52,7 +52,7 @@ var methods = []string{
 }
 
 // maxHead bounds a request's line and headers when the configuration does not say.
-const maxHead = 64 << 10
+const maxHead = 8 << 10
 
 // App returns the Fiber application that serves the listener of this name under the bounds of the configuration in force when it is made.
 func (f *Front) App(listener string) *fiber.App {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"sluice/connectors"
@@ -15,7 +16,8 @@ import (
 // log line, a place in the ring, a span.
 func (u *Upstreams) observe(conn *connectors.Connection) Stage {
 	return func(next http.RoundTripper) http.RoundTripper {
-		return &observer{next: next, conn: conn, log: u.opts.Log, metrics: u.opts.Metrics, ring: u.opts.Ring, tracer: u.opts.Tracer}
+		lines := &lines{log: u.opts.Log.With("connection", conn.Name), made: map[lineKey]*slog.Logger{}}
+		return &observer{next: next, conn: conn, log: u.opts.Log, lines: lines, metrics: u.opts.Metrics, ring: u.opts.Ring, tracer: u.opts.Tracer}
 	}
 }
 
@@ -23,6 +25,7 @@ type observer struct {
 	next    http.RoundTripper
 	conn    *connectors.Connection
 	log     *slog.Logger
+	lines   *lines
 	metrics *Metrics
 	ring    *Ring
 	tracer  Tracer
@@ -154,17 +157,16 @@ func (f *finish) line(took time.Duration, bytes int64) {
 	if f.status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
 	}
-	log := f.observer.log
-	if !log.Enabled(context.Background(), level) {
+	o, c := f.observer, f.call
+	if !o.log.Enabled(context.Background(), level) {
 		return
 	}
-	c := f.call
-	attrs := make([]slog.Attr, 0, 16)
-	attrs = append(attrs,
-		slog.String("id", c.ID), slog.String("connection", c.Connection.Name), slog.String("consumer", c.Consumer.Name),
-		slog.String("view", c.View.Name), slog.String("method", f.request.Method), slog.String("route", c.Route.Name),
-		slog.Int("status", f.status), slog.String("answered", c.Answered), slog.Float64("ms", millis(took)),
-		slog.Float64("held_ms", millis(c.Held)), slog.Int64("bytes", bytes))
+	var room [8]slog.Attr
+	attrs := append(room[:0], slog.String("id", c.ID), slog.Int("status", f.status), slog.String("answered", c.Answered),
+		slog.Float64("ms", millis(took)), slog.Int64("bytes", bytes)) // five fit in a record as it is
+	if c.Held > 0 {
+		attrs = append(attrs, slog.Float64("held_ms", millis(c.Held)))
+	}
 	if c.Cached != "" {
 		attrs = append(attrs, slog.String("cached", c.Cached))
 	}
@@ -180,7 +182,40 @@ func (f *finish) line(took time.Duration, bytes int64) {
 	if f.err != nil {
 		attrs = append(attrs, slog.String("error", f.err.Error()))
 	}
-	log.LogAttrs(context.Background(), level, "request", attrs...)
+	o.lines.of(lineKey{c.Consumer, c.View, c.Route, f.request.Method}).LogAttrs(context.Background(), level, "request", attrs...)
+}
+
+// lines are loggers that have written out already what the lines of like requests share.
+type lines struct {
+	log  *slog.Logger
+	mu   sync.RWMutex
+	made map[lineKey]*slog.Logger
+}
+
+type lineKey struct {
+	consumer *connectors.Consumer
+	view     *connectors.View
+	route    *connectors.Route
+	method   string
+}
+
+// maxLines bounds the loggers of a connection: methods are the callers' to choose.
+const maxLines = 10_000
+
+func (l *lines) of(key lineKey) *slog.Logger {
+	l.mu.RLock()
+	log := l.made[key]
+	l.mu.RUnlock()
+	if log != nil {
+		return log
+	}
+	log = l.log.With("consumer", key.consumer.Name, "view", key.view.Name, "method", key.method, "route", key.route.Name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.made) < maxLines {
+		l.made[key] = log
+	}
+	return log
 }
 
 func millis(d time.Duration) float64 {

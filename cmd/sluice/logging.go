@@ -53,6 +53,13 @@ func (l *logs) logger() *slog.Logger { return slog.New(&logHandler{logs: l}) }
 type logHandler struct {
 	logs *logs
 	with []func(slog.Handler) slog.Handler // attributes and groups that a logger was given
+	made atomic.Pointer[formed]
+}
+
+// formed is a format with all that a logger was given, made once for as long as the format stays.
+type formed struct {
+	form *slog.Handler
+	full slog.Handler
 }
 
 // Enabled implements slog.Handler.
@@ -62,15 +69,24 @@ func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
-	form := *h.logs.form.Load()
-	for _, add := range h.with {
-		form = add(form)
-	}
-	err := form.Handle(ctx, r)
+	err := h.full().Handle(ctx, r)
 	if r.Level >= slog.LevelWarn {
 		h.logs.flush()
 	}
 	return err
+}
+
+func (h *logHandler) full() slog.Handler {
+	form := h.logs.form.Load()
+	if made := h.made.Load(); made != nil && made.form == form {
+		return made.full
+	}
+	full := *form
+	for _, add := range h.with {
+		full = add(full)
+	}
+	h.made.Store(&formed{form, full})
+	return full
 }
 
 // WithAttrs implements slog.Handler.

@@ -25,6 +25,7 @@ POST /-/reload on the admin listener read the configuration again; a faulty one 
 		if err != nil {
 			return err
 		}
+		tuneMemory(cmd.Context())
 		go app.reloadOn(cmd.Context(), hangups)
 		return app.Run(cmd.Context())
 	}
