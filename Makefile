@@ -104,3 +104,13 @@ verify: ## the modules on this machine are the ones go.sum names
 	$(GO) mod verify
 
 ##@ Benches (each prints one key=value as its last line)
+
+.PHONY: bench-proxy
+bench-proxy: build ## CPU per request and p99 of the TeamDynamix chain, httputil.ReverseProxy and nginx (2 min)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench proxy bin/sluice
+
+.PHONY: bench-memory
+bench-memory: build ## resident memory with 10,000 idle consumers and 2,000 held requests (20 s)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench memory bin/sluice
