@@ -114,3 +114,8 @@ bench-proxy: build ## CPU per request and p99 of the TeamDynamix chain, httputil
 bench-memory: build ## resident memory with 10,000 idle consumers and 2,000 held requests (20 s)
 	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
 	@bin/sluice-bench memory bin/sluice
+
+.PHONY: bench-reload
+bench-reload: build ## requests lost under reloads and under SIGTERM, at 500 requests per second (15 s)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench reload bin/sluice

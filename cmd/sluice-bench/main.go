@@ -2,6 +2,7 @@
 //
 //	sluice-bench proxy   CPU per request and p99 latency of Sluice, a plain httputil.ReverseProxy and nginx
 //	sluice-bench memory  resident memory of Sluice with idle and held consumers
+//	sluice-bench reload  requests lost under reloads and a stop
 //
 // It starts everything itself on free loopback ports, bounds every load in count and time, and ends what it started.
 package main
@@ -29,12 +30,13 @@ func main() {
 var benches = map[string]func(ctx context.Context, args []string) error{
 	"proxy":    benchProxy,
 	"memory":   benchMemory,
+	"reload":   benchReload,
 	"httputil": serveHTTPUtil,
 }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 || benches[args[0]] == nil {
-		return fmt.Errorf("usage: sluice-bench proxy|memory [path of the sluice binary], not %q", strings.Join(args, " "))
+		return fmt.Errorf("usage: sluice-bench proxy|memory|reload [path of the sluice binary], not %q", strings.Join(args, " "))
 	}
 	return benches[args[0]](ctx, args[1:])
 }
