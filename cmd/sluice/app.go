@@ -169,8 +169,12 @@ func (a *App) Close() error {
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()
 	_ = a.doors.close(last, true) // nobody's data: a scrape under way may be cut
-	a.log.Info("stopped", "error", err)
-	return err
+	if err != nil {
+		a.log.Error("stopped", "error", err)
+		return err
+	}
+	a.log.Info("stopped")
+	return nil
 }
 
 // faultsOf are the faults of a refused configuration, whatever refused it.

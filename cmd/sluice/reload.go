@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"time"
 
@@ -16,6 +17,9 @@ type configState struct {
 	RefusedSince time.Time     `json:"refusedSince,omitzero"` // since when what lies there is not what runs
 	Faults       strict.Faults `json:"-"`
 }
+
+// causeFile is the cause of a reload that nobody asked for.
+const causeFile = "file change"
 
 var errClosing = errors.New("sluice is stopping")
 
@@ -35,7 +39,11 @@ func (a *App) Reload(ctx context.Context, cause string) error {
 		return a.refuse(before, cause, err)
 	}
 	if set.Revision == before.Revision && before.RefusedSince.IsZero() {
-		a.log.Debug("configuration read again: nothing has changed", "cause", cause)
+		level := slog.LevelInfo
+		if cause == causeFile {
+			level = slog.LevelDebug // nobody asked
+		}
+		a.log.Log(ctx, level, "configuration read again: nothing has changed", "cause", cause)
 		return nil
 	}
 	if err := a.apply(ctx, set); err != nil {

@@ -51,7 +51,7 @@ func (a *App) watch(ctx context.Context) {
 			settled = time.After(settle)
 		case <-settled:
 			settled, first = nil, time.Time{}
-			_ = a.Reload(ctx, "file change") // logged and counted there
+			_ = a.Reload(ctx, causeFile) // logged and counted there
 		case <-a.reloaded:
 			if w.look() {
 				settled = time.After(settle)
