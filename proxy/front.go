@@ -130,7 +130,7 @@ func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {
 		f.refuse(c, call, nil, err)
 		return
 	}
-	resp, err := up.chain.RoundTrip(r)
+	resp, err := up.chain.RoundTrip(r) //nolint:bodyclose // answer hands the body to the engine, which closes it
 	if err != nil {
 		f.refuse(c, call, r, err)
 		return

@@ -57,7 +57,7 @@ func locate(gen *generation, listener, host, target string) (place, error) {
 
 // firstSegment splits "/a/b/c" into "a" and "/b/c".
 func firstSegment(path string) (segment, rest string) {
-	path = path[1:]
+	path = strings.TrimPrefix(path, "/")
 	if i := strings.IndexByte(path, '/'); i >= 0 {
 		return path[:i], path[i:]
 	}

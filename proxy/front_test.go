@@ -55,6 +55,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "%s %s %s", r.Method, r.RequestURI, body)
 }
 
+//nolint:tparallel // the log is read after the last subtest
 func TestAdmission(t *testing.T) {
 	t.Parallel()
 	vendor := serve(t, http.HandlerFunc(echo))
@@ -146,6 +147,7 @@ func TestViewsAtTheDoor(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.view, func(t *testing.T) {
+			t.Parallel()
 			resp, _ := ask(t, "GET", h.url+"/@"+tt.view+"/tdx/api/people/1", "")
 			if err := tt.want(resp.Header.Get("X-RateLimit-Reset")); err != nil {
 				t.Errorf("X-RateLimit-Reset is %q: %v", resp.Header.Get("X-RateLimit-Reset"), err)
@@ -169,6 +171,7 @@ func TestConnectionOfItsOwnHost(t *testing.T) {
 	}
 }
 
+//nolint:tparallel // the window that they are told of runs: waiting for other tests would spend it
 func TestRefusalInTheCallersView(t *testing.T) {
 	t.Parallel()
 	vendor := serve(t, http.HandlerFunc(echo))

@@ -256,7 +256,7 @@ func (g *gates) gate(key gateKey) *pace.Gate {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if gate = g.byKey[key]; gate != nil {
+	if gate := g.byKey[key]; gate != nil {
 		return gate
 	}
 	if len(g.byKey) >= maxGates {

@@ -253,7 +253,7 @@ connections:
 	for worker := range 4 {
 		workers.Go(func() {
 			for i := worker; i < 1000; i += 4 {
-				rnd := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // scenarios must be the same each time
+				rnd := rand.New(rand.NewPCG(seed, uint64(i))) // scenarios must be the same each time
 				id := strconv.Itoa(i)
 				s := newScenario(rnd, id, host)
 				v.mu.Lock()

@@ -103,10 +103,10 @@ func (r *Ring) Last() []RoundTrip {
 const redacted = "[redacted]"
 
 // secretName matches header, query and field names whose values are never shown.
-var secretName = regexp.MustCompile(`(?i)authori[sz]ation|cookie|token|secret|passw|api-?key|apikey|-key$|^key$|serviceskey|signature|^sig$|beid|credential|session|assertion|^code$`)
+var secretName = regexp.MustCompile(`(?i)authori[sz]ation|cookie|token|secret|passw|api[-_]?key|[-_]key$|^key$|serviceskey|signature|^sig$|beid|credential|session|assertion|^code$`)
 
 // plainName are names that look secret and are not.
-var plainName = regexp.MustCompile(`(?i)^(token_type|expires_in|www-authenticate|idempotency-key)$`)
+var plainName = regexp.MustCompile(`(?i)^(token_type|expires_in|www-authenticate|idempotency[-_]key)$`)
 
 func isSecretName(name string) bool {
 	return secretName.MatchString(name) && !plainName.MatchString(name)

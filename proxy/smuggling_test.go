@@ -45,6 +45,7 @@ var ambiguous = []struct{ name, request string }{
 	{"negative chunk", "POST /tdx/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nab\r\n0\r\n\r\n"},
 }
 
+//nolint:tparallel // each subtest counts what reaches the one vendor
 func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	var smuggled atomic.Int64
@@ -90,6 +91,8 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 }
 
 // TestNoRequestLeadsElsewhere is the SSRF table at the door: whatever a caller writes, the vendor's host and base path are where it goes.
+//
+//nolint:tparallel // what went elsewhere is counted after the last subtest
 func TestNoRequestLeadsElsewhere(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
@@ -154,7 +157,7 @@ func TestPrivateVendorNeedsLeave(t *testing.T) {
 	var reached atomic.Int64
 	vendor := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
 	h := open(t, load(t, strings.Replace(atVendor(vendor, ""), "    allow_networks: [127.0.0.0/8]\n", "", 1), nil))
-	resp, err := client(t).Get(h.url + "/tdx/a") //nolint:noctx // the client has a timeout
+	resp, err := client(t).Get(h.url + "/tdx/a")
 	if err != nil {
 		t.Fatal(err)
 	}

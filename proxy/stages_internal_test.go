@@ -156,7 +156,7 @@ func TestStagesKeepNothingBetweenRequests(t *testing.T) {
 	t.Parallel()
 	eachStage(t, func(t *testing.T, s *stageRig, stage Stage) {
 		chain := stage(roundTrip(func(r *http.Request) (*http.Response, error) {
-			time.Sleep(time.Millisecond) // virtual: lets the calls overlap
+			<-time.After(time.Millisecond) // virtual: lets the calls overlap
 			return vendorSays(200, "answer to "+r.Header.Get("Marker"), "Marker", r.Header.Get("Marker")), nil
 		}))
 		var all sync.WaitGroup

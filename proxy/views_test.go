@@ -130,7 +130,7 @@ func signIn(t *testing.T, vendor *teamdynamix.Vendor, base string) string {
 	t.Helper()
 	o := vendor.Options()
 	body := fmt.Sprintf(`{"BEID":%q,"WebServicesKey":%q}`, o.BEID, o.WebServicesKey)
-	resp, err := http.Post(base+"/TDWebApi/api/auth/loginadmin", "application/json", strings.NewReader(body)) //nolint:noctx,gosec // a test's loopback vendor
+	resp, err := http.Post(base+"/TDWebApi/api/auth/loginadmin", "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -150,7 +150,7 @@ func (g *Gate) arm(now time.Time) {
 		return
 	}
 	next := g.gov.Next(now)
-	if next == never { // the answer that is out will pump
+	if next.Equal(never) { // the answer that is out will pump
 		return
 	}
 	pause := max(next.Sub(now), 0)

@@ -29,7 +29,7 @@ type vendor struct {
 }
 
 func (v *vendor) call() pace.Report {
-	time.Sleep(v.rtt / 2)
+	<-time.After(v.rtt / 2)
 	v.mu.Lock()
 	now := time.Now()
 	permitted, l, remaining, reset := v.lim.Take(now)
@@ -39,7 +39,7 @@ func (v *vendor) call() pace.Report {
 	} else {
 		v.no.Add(1)
 	}
-	time.Sleep(v.rtt - v.rtt/2)
+	<-time.After(v.rtt - v.rtt/2)
 	r := answer(now, permitted, l, remaining, reset, v.skew)
 	if v.mute {
 		return pace.Report{Refused: r.Refused}
@@ -96,7 +96,7 @@ func TestNoAvoidableRefusal(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(17*time.Second + 300*time.Millisecond) // off the grid
+				<-time.After(17*time.Second + 300*time.Millisecond) // off the grid
 				tt.v.rtt = 300 * time.Millisecond
 				const windows = 10
 				drive(t, pace.NewGate(tt.rule, 100), tt.v, windows)

@@ -101,7 +101,7 @@ func (g *Governor) Next(now time.Time) time.Time {
 	if g.left() <= 0 {
 		next = g.frees()
 	}
-	if g.spacing != nil && next != never {
+	if g.spacing != nil && !next.Equal(never) {
 		if missing := 1 - g.spacing.TokensAt(next); missing > 0 {
 			next = next.Add(time.Duration(missing / float64(g.spacing.Limit()) * float64(time.Second)))
 		}

@@ -62,14 +62,14 @@ func inner(a netip.Addr) netip.Addr {
 // permit returns nil when a may be dialled: it is a public unicast address, or allow holds it in one of its forms.
 func permit(a netip.Addr, allow []netip.Prefix) error {
 	plain := a.Unmap().WithZone("")
-	real := inner(a)
+	carried := inner(a)
 	for _, p := range allow {
-		if p.Contains(plain) || p.Contains(real) {
+		if p.Contains(plain) || p.Contains(carried) {
 			return nil
 		}
 	}
 	for _, p := range closed {
-		if p.Contains(plain) || p.Contains(real) {
+		if p.Contains(plain) || p.Contains(carried) {
 			return fmt.Errorf("%w: %s lies in %s", errRefused, a, p)
 		}
 	}

@@ -31,7 +31,9 @@ func BenchmarkRoundTrip(b *testing.B) {
 		head := []byte("GET /api/users?page=1 HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\nAuthorization: Bearer abc\r\n\r\n")
 		room := make([]byte, len(answer))
 		for b.Loop() {
-			c.Write(head)
+			if _, err := c.Write(head); err != nil {
+				b.Fatal(err)
+			}
 			if _, err := io.ReadFull(c, room); err != nil {
 				b.Fatal(err)
 			}
@@ -49,7 +51,9 @@ func BenchmarkRoundTrip(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				resp.Body.(io.WriterTo).WriteTo(io.Discard)
+				if _, err := resp.Body.(io.WriterTo).WriteTo(io.Discard); err != nil {
+					b.Fatal(err)
+				}
 				resp.Body.Close()
 			}
 		})

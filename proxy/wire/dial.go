@@ -154,7 +154,8 @@ func tunnel(ctx context.Context, conn net.Conn, address string, proxy *url.URL) 
 		return fmt.Errorf("ask the proxy: %w", err)
 	}
 	// One byte at a time: what follows the head belongs to the TLS session.
-	resp, err := http.ReadResponse(bufio.NewReaderSize(oneByte{conn}, 16), &http.Request{Method: http.MethodConnect})
+	head := bufio.NewReaderSize(oneByte{conn}, 16)
+	resp, err := http.ReadResponse(head, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // Close would read on, past the head
 	if err != nil {
 		return fmt.Errorf("read the proxy's answer: %w", err)
 	}

@@ -77,8 +77,8 @@ func TestProxy(t *testing.T) {
 			}
 			defer vendor.Close()
 			io.WriteString(p, "HTTP/1.1 200 Connection established\r\n\r\n")
-			go io.Copy(vendor, p.br)
-			io.Copy(p, vendor)
+			go func() { _, _ = io.Copy(vendor, p.br) }()
+			_, _ = io.Copy(p, vendor)
 		})
 		through := "http://user:secret@" + proxy.listener.Addr().String()
 		base, cert, _ := secure(t, nil)
@@ -88,7 +88,7 @@ func TestProxy(t *testing.T) {
 			base  *url.URL
 			allow []netip.Prefix
 			line  string
-			body  string // "" = destination_refused
+			body  string // none: destination_refused
 		}{
 			{"tunnel", base, loopback, "CONNECT " + base.Host + " HTTP/1.1", "HTTP/1.1 /a nobody"},
 			{"relay", &url.URL{Scheme: "http", Host: "vendor.example"}, nil, "GET http://vendor.example/a HTTP/1.1", "relayed"},
@@ -99,7 +99,7 @@ func TestProxy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer w.Close()
+			t.Cleanup(w.Close)
 			resp, err := w.RoundTrip(ask(t, "GET", "/a", nil))
 			if tt.body == "" {
 				wantFault(t, err, 502, "destination_refused")

@@ -19,7 +19,7 @@ func hush(before string) func(*peer) {
 	return func(p *peer) {
 		if p.request() == nil {
 			io.WriteString(p, before)
-			p.br.ReadByte()
+			_, _ = p.br.ReadByte()
 		}
 	}
 }
@@ -103,7 +103,7 @@ func TestCancel(t *testing.T) {
 					if p.request() == nil {
 						io.WriteString(p, before)
 						cancel()
-						p.br.ReadByte()
+						_, _ = p.br.ReadByte()
 						close(gone)
 					}
 				}), engine)
@@ -130,9 +130,9 @@ func TestNothingSent(t *testing.T) {
 	nobody := &url.URL{Scheme: "http", Host: refusing.Addr().String()}
 	_, port, _ := net.SplitHostPort(nobody.Host)
 	plain := serve(t, func(p *peer) {
-		p.br.Peek(1)
+		_, _ = p.br.Peek(1)
 		io.WriteString(p, "HTTP/1.1 400 Bad Request\r\n\r\n")
-		io.Copy(io.Discard, p.br)
+		_, _ = io.Copy(io.Discard, p.br)
 	})
 	tests := []struct {
 		name   string
@@ -215,7 +215,7 @@ func TestKeptConnectionThatDied(t *testing.T) {
 				}
 				if p.request() == nil {
 					io.WriteString(p, "HTTP/1.1 204 No Content\r\n\r\n")
-					p.request()
+					_ = p.request()
 				}
 			})
 			w := connect(t, v, wire.FastHTTP)

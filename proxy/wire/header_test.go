@@ -122,6 +122,7 @@ func respond(t testing.TB, handle fasthttp.RequestHandler) string {
 	return string(resp)
 }
 
+//nolint:paralleltest // AllocsPerRun counts the whole process: it must run alone
 func TestHeaderCopiesAreCheap(t *testing.T) {
 	h := received(t, tenLines)
 	if got := testing.AllocsPerRun(200, func() { wire.FromRequest(h) }); got > 6 {
@@ -175,8 +176,9 @@ func FuzzHeaderRoundTrip(f *testing.F) {
 		out.Add("Host", "a")
 		var sent bytes.Buffer
 		w := bufio.NewWriter(&sent)
-		out.Write(w)
-		w.Flush()
+		if err := errors.Join(out.Write(w), w.Flush()); err != nil {
+			t.Fatalf("write %q: %v", lines, err)
+		}
 		again := &fasthttp.RequestHeader{}
 		again.DisableNormalizing()
 		if err := again.Read(bufio.NewReader(&sent)); err != nil {

@@ -55,7 +55,7 @@ func (p *pool) take(ctx context.Context, fresh bool) (*link, error) {
 			return l, nil
 		}
 		p.open--
-		defer l.Close() // too old, dead, or in the way of a fresh one
+		defer l.Close() //nolint:gocritic // too old, dead, or in the way of a fresh one: closed when the lock is free
 	}
 	if p.open < p.max {
 		p.open++

@@ -52,7 +52,7 @@ func TestUnaskedAnswer(t *testing.T) {
 					answers(ok("second"))(p)
 					return
 				}
-				p.request()
+				_ = p.request()
 				io.WriteString(p, ok("first"))
 				<-drained
 				if unasked == "" {
@@ -60,7 +60,7 @@ func TestUnaskedAnswer(t *testing.T) {
 				}
 				io.WriteString(p, unasked)
 				close(said)
-				p.br.ReadByte()
+				_, _ = p.br.ReadByte()
 			})
 			w := connect(t, v, wire.FastHTTP)
 			for i, want := range []string{"first", "second"} {

@@ -5,7 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,7 +27,7 @@ func secure(t *testing.T, change func(*httptest.Server)) (base *url.URL, certFil
 		}
 		io.WriteString(w, r.Proto+" "+r.RequestURI+" "+who)
 	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if change != nil {
 		change(s)
 	}
@@ -61,7 +61,7 @@ func TestTLS(t *testing.T) {
 		name    string
 		server  func(*httptest.Server)
 		options func(o *wire.Options, cert, key string)
-		want    string // "" = vendor_tls
+		want    string // none: vendor_tls
 	}{
 		{"own roots", nil, func(o *wire.Options, cert, _ string) { o.CAFile = cert }, "HTTP/1.1 /api/a%2Fb nobody"},
 		{"unknown roots", nil, func(o *wire.Options, _, _ string) {}, ""},

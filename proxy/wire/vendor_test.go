@@ -76,9 +76,9 @@ func (p *peer) request() error {
 		return err
 	}
 	r, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head), p.br)))
-	if err != nil { // a method or target net/http would not read: no body is expected then
+	if err != nil {
 		p.record(head, "")
-		return nil
+		return nil //nolint:nilerr // a method or target net/http would not read: no body is expected then
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
