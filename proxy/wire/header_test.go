@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
