@@ -32,7 +32,7 @@ func benchMemory(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	v, err := startVendor()
+	v, err := startVendor(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func benchMemory(ctx context.Context, args []string) error {
 
 // startHolding starts Sluice with one route whose limit is soon spent.
 func startHolding(ctx context.Context, binary, dir, vendor string) (*process, error) {
-	addr, err := freeAddr()
+	addr, err := freeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ connections:
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	return start(ctx, addr, nil, binary, "serve", "--config", file)
+	return start(ctx, addr, binary, "serve", "--config", file)
 }
 
 // consumers opens n connections, each of which asks once and stays.
@@ -123,7 +123,7 @@ func consumers(ctx context.Context, addr string, n int, path string) ([]net.Conn
 		})
 	}
 	all.Wait()
-	return conns, errors.Join(append(errs, ctx.Err())...)
+	return conns, errors.Join(errors.Join(errs...), ctx.Err())
 }
 
 // ask opens a connection and sends a request on it.
@@ -174,8 +174,7 @@ func hold(ctx context.Context, addr string) ([]net.Conn, error) {
 			return held, err
 		}
 	}
-	time.Sleep(2 * time.Second) // for the proxy to read them all
-	return held, nil
+	return held, pause(ctx, 2*time.Second) // for the proxy to read them all
 }
 
 func closeAll(conns []net.Conn) {

@@ -24,9 +24,8 @@ type process struct {
 }
 
 // start runs a program pinned to one processor and waits until it accepts connections at addr.
-func start(ctx context.Context, addr string, env []string, name string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the bench runs what it is asked to measure
-	cmd.Env = append(os.Environ(), env...)
+func start(ctx context.Context, addr, name string, args ...string) (*process, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	log, err := os.CreateTemp("", "sluice-bench-*.log")
@@ -39,17 +38,31 @@ func start(ctx context.Context, addr string, env []string, name string, args ...
 		return nil, err
 	}
 	p := &process{cmd: cmd, addr: addr}
+	dialer := net.Dialer{Timeout: time.Second}
 	for range 100 {
-		conn, err := net.DialTimeout("tcp4", addr, time.Second)
+		conn, err := dialer.DialContext(ctx, "tcp4", addr)
 		if err == nil {
 			_ = conn.Close()
 			_ = os.Remove(log.Name())
 			return p, nil
 		}
-		time.Sleep(50 * time.Millisecond)
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			p.stop()
+			return nil, err
+		}
 	}
 	p.stop()
 	return nil, fmt.Errorf("%s does not listen on %s; its log is %s", name, addr, log.Name())
+}
+
+// pause waits for d. It returns the error of ctx when that ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (p *process) stop() {
@@ -162,8 +175,8 @@ func (p *process) resident() (int64, error) {
 }
 
 // freeAddr is a loopback address that was free a moment ago.
-func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+func freeAddr(ctx context.Context) (string, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

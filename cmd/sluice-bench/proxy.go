@@ -61,7 +61,7 @@ func benchProxy(ctx context.Context, args []string) error {
 	if err := pinSelf(loadCPU); err != nil {
 		return err
 	}
-	v, err := startVendor()
+	v, err := startVendor(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (c *contender) round(ctx context.Context, v *vendor) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	addr, err := freeAddr()
+	addr, err := freeAddr(ctx)
 	if err != nil {
 		return err
 	}
@@ -141,16 +141,11 @@ func load(ctx context.Context, target string, count, perSecond int) ([]time.Dura
 				due := time.Now()
 				if perSecond > 0 {
 					due = begin.Add(time.Duration(i) * time.Second / time.Duration(perSecond))
-					time.Sleep(time.Until(due))
+					if pause(ctx, time.Until(due)) != nil {
+						return
+					}
 				}
-				req.SetRequestURI(target)
-				req.Header.Set("Authorization", "Bearer of-no-value")
-				req.Header.Set("Accept", "application/json")
-				req.Header.SetUserAgent("bench/1")
-				if errs[worker] = client.Do(req, resp); errs[worker] != nil {
-					return
-				}
-				if errs[worker] = checkAnswer(resp.StatusCode(), resp.Body()); errs[worker] != nil {
+				if errs[worker] = request(client, target, req, resp); errs[worker] != nil {
 					return
 				}
 				took[i] = time.Since(due)
@@ -158,7 +153,19 @@ func load(ctx context.Context, target string, count, perSecond int) ([]time.Dura
 		})
 	}
 	all.Wait()
-	return took, errors.Join(append(errs, ctx.Err())...)
+	return took, errors.Join(errors.Join(errs...), ctx.Err())
+}
+
+// request asks for target once. Both req and resp are used again and again.
+func request(client *fasthttp.Client, target string, req *fasthttp.Request, resp *fasthttp.Response) error {
+	req.SetRequestURI(target)
+	req.Header.Set("Authorization", "Bearer of-no-value")
+	req.Header.Set("Accept", "application/json")
+	req.Header.SetUserAgent("bench/1")
+	if err := client.Do(req, resp); err != nil {
+		return err
+	}
+	return checkAnswer(resp.StatusCode(), resp.Body())
 }
 
 func report(contenders []*contender) {
@@ -192,7 +199,7 @@ connections:
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	return start(ctx, addr, nil, binary, "serve", "--config", file)
+	return start(ctx, addr, binary, "serve", "--config", file)
 }
 
 func startHTTPUtil(ctx context.Context, _, vendor, addr string) (*process, error) {
@@ -200,7 +207,7 @@ func startHTTPUtil(ctx context.Context, _, vendor, addr string) (*process, error
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, addr, nil, self, "httputil", addr, "http://"+vendor+"/TDWebApi")
+	return start(ctx, addr, self, "httputil", addr, "http://"+vendor+"/TDWebApi")
 }
 
 // serveHTTPUtil is the plain proxy that Sluice is held against: one httputil.ReverseProxy with a transport that keeps connections, and
@@ -264,5 +271,5 @@ http {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	return start(ctx, addr, nil, binary, "-e", "stderr", "-p", dir, "-c", file)
+	return start(ctx, addr, binary, "-e", "stderr", "-p", dir, "-c", file)
 }

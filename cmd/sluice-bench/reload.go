@@ -31,12 +31,12 @@ func benchReload(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	v, err := startVendor()
+	v, err := startVendor(ctx)
 	if err != nil {
 		return err
 	}
 	defer v.close()
-	addr, err := freeAddr()
+	addr, err := freeAddr(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func benchReload(ctx context.Context, args []string) error {
 
 // reloading keeps up the load while the file is rewritten and SIGHUP is sent in turn. Any request that is not answered in full is an error.
 func reloading(ctx context.Context, p *process, file, target string) (reloads int, err error) {
-	config, err := os.ReadFile(file) //nolint:gosec // the file that this program wrote
+	config, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
 	}
@@ -103,16 +103,14 @@ func stopping(ctx context.Context, p *process, addr string) (answeredInFull, los
 	for worker := range clients {
 		all.Go(func() {
 			for i := worker; i < 2*reloadRate && stopped.Load() == 0 && ctx.Err() == nil; i += clients {
-				time.Sleep(time.Until(begin.Add(time.Duration(i) * time.Second / reloadRate)))
-				conn, err := ask(ctx, addr, path)
+				if pause(ctx, time.Until(begin.Add(time.Duration(i)*time.Second/reloadRate))) != nil {
+					return
+				}
+				err := once(ctx, addr)
 				if errors.Is(err, syscall.ECONNREFUSED) {
 					stopped.Add(1)
 					return
 				}
-				if err == nil {
-					err = answered(conn)
-				}
-				closeAll([]net.Conn{conn})
 				if err != nil {
 					fmt.Println("lost:", err)
 					bad.Add(1)
@@ -122,11 +120,21 @@ func stopping(ctx context.Context, p *process, addr string) (answeredInFull, los
 			}
 		})
 	}
-	time.Sleep(time.Second)
-	err = p.cmd.Process.Signal(syscall.SIGTERM)
+	err = pause(ctx, time.Second)
+	err = errors.Join(err, p.cmd.Process.Signal(syscall.SIGTERM))
 	all.Wait()
 	if stopped.Load() == 0 {
 		err = errors.Join(err, errors.New("no connection was refused: Sluice did not stop"))
 	}
 	return good.Load(), bad.Load(), err
+}
+
+// once asks on a connection of its own and reads the answer.
+func once(ctx context.Context, addr string) error {
+	conn, err := ask(ctx, addr, path)
+	defer closeAll([]net.Conn{conn})
+	if err != nil {
+		return err
+	}
+	return answered(conn)
 }

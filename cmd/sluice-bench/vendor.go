@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -22,8 +23,8 @@ type vendor struct {
 // limit is what the vendor claims to permit per window: so much that pacing never holds a call.
 const limit = 50_000_000
 
-func startVendor() (*vendor, error) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+func startVendor(ctx context.Context) (*vendor, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
