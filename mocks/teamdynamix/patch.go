@@ -54,7 +54,8 @@ func document(u user) (map[string]any, error) {
 		return nil, err
 	}
 	var doc map[string]any
-	return doc, json.Unmarshal(b, &doc)
+	err = json.Unmarshal(b, &doc)
+	return doc, err
 }
 
 func (op operation) apply(doc map[string]any) error {

@@ -11,7 +11,9 @@ import (
 )
 
 // TestLargePopulationIsLazy bounds what 55,000 people take before anybody asks for one: allocations, because a clock would lie
-// on a busy machine. It is not parallel: AllocsPerRun counts the whole process.
+// on a busy machine.
+//
+//nolint:paralleltest // AllocsPerRun counts the whole process: it must run alone
 func TestLargePopulationIsLazy(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()

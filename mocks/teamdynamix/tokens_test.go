@@ -86,9 +86,9 @@ func TestTokenRunsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := teamdynamix.New(teamdynamix.Options{})
 		c := admin(t, v)
-		time.Sleep(24*time.Hour - time.Second)
+		<-time.After(24*time.Hour - time.Second)
 		c.must(200, "GET", "/api/applications", nil)
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		expired := c.must(401, "GET", "/api/applications", nil)
 		c = user(t, v, "iga", "iga-password")
 		if got := c.must(401, "POST", "/api/groups", `{"Name":"x"}`); got != expired {
