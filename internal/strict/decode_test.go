@@ -38,7 +38,7 @@ type everything struct {
 	Matrix   [][]int                `yaml:"matrix"`
 	Shared   `yaml:",inline"`
 	Skipped  string `yaml:"-"`
-	hidden   string
+	hidden   string //nolint:unused // Decode must pass over it
 }
 
 type inner struct {
@@ -318,7 +318,7 @@ func TestTypesThatPanic(t *testing.T) {
 					t.Errorf("Decode() panics with %q, want %q in it", got, tt.want)
 				}
 			}()
-			strict.Decode(d, tt.into)
+			_ = strict.Decode(d, tt.into)
 		})
 	}
 }

@@ -102,7 +102,7 @@ func FuzzOverride(f *testing.F) {
 		name = "SLUICE_" + name
 		d, into := parse(t, layered), settings{}
 		used, unknown := d.Override(&into, "SLUICE", []string{name + "=" + value})
-		if all := append(used, unknown...); !slices.Equal(all, []string{name}) {
+		if all := slices.Concat(used, unknown); !slices.Equal(all, []string{name}) {
 			t.Errorf("Override(%s) = %q, %q, want it in exactly one", name, used, unknown)
 		}
 		for _, fault := range strict.Decode(d, &into) {

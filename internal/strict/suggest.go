@@ -14,16 +14,21 @@ func suggest(word string, valid []string) string {
 	if len(valid) == 0 {
 		return "none is allowed here"
 	}
+	if best := Nearest(word, valid); best != "" {
+		return fmt.Sprintf("did you mean %s?", best)
+	}
+	return "must be one of " + enumerate(valid, "or")
+}
+
+// Nearest returns the one of valid that somebody who wrote word most likely meant, "" when none is near. Case does not count.
+func Nearest(word string, valid []string) string {
 	best, distance := "", 1+len(word)/3
 	for _, candidate := range valid {
 		if d := edits(strings.ToLower(word), strings.ToLower(candidate), distance); d < distance {
 			best, distance = candidate, d
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %s?", best)
-	}
-	return "must be one of " + enumerate(valid, "or")
+	return best
 }
 
 // enumerate returns "a", "a or b", "a, b or c", and for many "a, b, c … (9 more)".
