@@ -21,6 +21,7 @@ type Metrics struct {
 	unread     *prometheus.CounterVec
 	breaker    *prometheus.GaugeVec
 	token      *prometheus.GaugeVec
+	tokenSince *prometheus.GaugeVec
 	inFlight   prometheus.Gauge
 	reloads    *prometheus.CounterVec
 	reloadOK   prometheus.Gauge
@@ -52,24 +53,25 @@ func NewMetrics() *Metrics {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "sluice", Name: name, Help: help, Buckets: durationBuckets}, labels)
 	}
 	m := &Metrics{
-		requests: counter("requests_total", "Answers given, by who answered (wire = the vendor).", "connection", "route", "code", "answered"),
-		duration: histogram("request_duration_seconds", "From arrival to the answer's last byte, hold included.", "connection", "route"),
-		hold:     histogram("hold_seconds", "How long requests waited for a place under a limit; those that did not wait are not in it.", "connection", "route"),
-		refusals: counter("refusals_total", "Refusals for too many calls: seen = the vendor said 429, avoided = a request waited and was then not refused, own = Sluice answered 429 because the wait would have outlasted the caller's patience, shed = the queue was full.", "connection", "route", "kind"),
-		cache:    counter("cache_total", "Requests that a cache rule covers, by outcome.", "connection", "outcome"),
-		signIns:  counter("sign_ins_total", "Sign-ins, by outcome: vendor, memory, stand_in, refused, failed.", "connection", "outcome"),
-		retries:  counter("retries_total", "Requests sent once more, by reason.", "connection", "reason"),
-		unread:   counter("transform_unread_total", "Values that no transform could read; they were left as they were.", "connection", "route"),
-		breaker:  gauge("breaker_state", "0 = closed, 1 = half open, 2 = open.", "connection", "group"),
-		token:    gauge("token_expires_timestamp_seconds", "When the token that Sluice holds ends.", "connection"),
-		reloads:  counter("config_reloads_total", "Configurations read, by outcome: applied, refused.", "outcome"),
-		buckets:  newBucketCollector(),
+		requests:   counter("requests_total", "Answers given, by who answered (wire = the vendor).", "connection", "route", "code", "answered"),
+		duration:   histogram("request_duration_seconds", "From arrival to the answer's last byte, hold included.", "connection", "route"),
+		hold:       histogram("hold_seconds", "How long requests waited for a place under a limit; those that did not wait are not in it.", "connection", "route"),
+		refusals:   counter("refusals_total", "Refusals for too many calls: seen = the vendor said 429, avoided = a request waited and was then not refused, own = Sluice answered 429 because the wait would have outlasted the caller's patience, shed = the queue was full.", "connection", "route", "kind"),
+		cache:      counter("cache_total", "Requests that a cache rule covers, by outcome.", "connection", "outcome"),
+		signIns:    counter("sign_ins_total", "Sign-ins, by outcome: vendor, memory, stand_in, refused, failed.", "connection", "outcome"),
+		retries:    counter("retries_total", "Requests sent once more, by reason.", "connection", "reason"),
+		unread:     counter("transform_unread_total", "Values that no transform could read; they were left as they were.", "connection", "route"),
+		breaker:    gauge("breaker_state", "0 = closed, 1 = half open, 2 = open.", "connection", "group"),
+		tokenSince: gauge("token_fetched_timestamp_seconds", "When the token that Sluice holds was fetched; its age is time() less this.", "connection"),
+		token:      gauge("token_expires_timestamp_seconds", "When the token that Sluice holds ends.", "connection"),
+		reloads:    counter("config_reloads_total", "Configurations read, by outcome: applied, refused.", "outcome"),
+		buckets:    newBucketCollector(),
 	}
 	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Name: "requests_in_flight", Help: "Requests under way, held ones included."})
 	m.reloadOK = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Name: "config_last_reload_successful", Help: "1 when the configuration that was read last is in force."})
 	m.reloadTime = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Name: "config_last_reload_success_timestamp_seconds", Help: "When a configuration was last taken into force."})
 	m.collectors = []prometheus.Collector{m.requests, m.duration, m.hold, m.refusals, m.cache, m.signIns, m.retries, m.unread,
-		m.breaker, m.token, m.inFlight, m.reloads, m.reloadOK, m.reloadTime, m.buckets}
+		m.breaker, m.token, m.tokenSince, m.inFlight, m.reloads, m.reloadOK, m.reloadTime, m.buckets}
 	return m
 }
 
@@ -136,8 +138,9 @@ func (m *Metrics) CacheHit(connection, outcome string) {
 	m.cache.WithLabelValues(connection, outcome).Inc()
 }
 
-// TokenExpires records until when the token of a connection lives.
+// TokenExpires records that the token of a connection was fetched now and until when it lives.
 func (m *Metrics) TokenExpires(connection string, at time.Time) {
+	m.tokenSince.WithLabelValues(connection).SetToCurrentTime()
 	m.token.WithLabelValues(connection).Set(float64(at.Unix()))
 }
 
