@@ -52,7 +52,7 @@ type ruleEntry struct {
 	Window time.Duration `yaml:"window" jsonschema_description:"How long the vendor counts."`
 	Starts string        `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=unknown" jsonschema_description:"When the vendor's window begins."`
 	Scope  string        `yaml:"scope" jsonschema:"enum=address,enum=credential,enum=connection" jsonschema_description:"What the vendor counts by: our address, the credential, or all that the connection does."`
-	Spread bool          `yaml:"spread" jsonschema_description:"Space calls evenly instead of as fast as permitted."`
+	Spread bool          `yaml:"spread" jsonschema_description:"Space all calls evenly over the window, bursts too."`
 }
 
 type routeEntry struct {

@@ -51,9 +51,9 @@ func (g *gates) gate(key gateKey) *pace.Gate {
 
 // reloaded drops the gates of rules whose settings are no more, so that their numbers do not linger on pages.
 func (g *gates) reloaded(conn *connectors.Connection) {
-	live := map[pace.Rule]bool{{}: true}
+	live := map[pace.Rule]bool{learned(conn): true}
 	for _, rule := range conn.AllRules() {
-		live[conf(rule)] = true
+		live[conf(conn, rule)] = true
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -73,6 +73,11 @@ func (g *gates) each(f func(rule string, s pace.State)) {
 	}
 }
 
-func conf(rule *connectors.Rule) pace.Rule {
-	return pace.Rule{Limit: rule.Limit, Window: rule.Window, Spread: rule.Spread}
+func conf(conn *connectors.Connection, rule *connectors.Rule) pace.Rule {
+	return pace.Rule{Limit: rule.Limit, Window: rule.Window, Spread: rule.Spread, Patience: conn.Bounds.MaxHold}
+}
+
+// learned is the rule of a route whose limit only the answers' headers tell.
+func learned(conn *connectors.Connection) pace.Rule {
+	return pace.Rule{Patience: conn.Bounds.MaxHold}
 }

@@ -236,11 +236,11 @@ func (p *pacer) tickets(room []ticket, call *Call, r *http.Request) []ticket {
 		if !p.conn.Connector.LearnLimits {
 			return room
 		}
-		key := gateKey{rule: call.Route.Name}
-		return append(room, ticket{gate: p.byAddress(call, key)})
+		key := gateKey{rule: call.Route.Name, conf: learned(p.conn)}
+		return append(room, ticket{gate: p.byAddress(call, key), rule: key.conf})
 	}
 	for _, rule := range rules {
-		key := gateKey{rule: rule.Name, conf: conf(rule)}
+		key := gateKey{rule: rule.Name, conf: conf(p.conn, rule)}
 		t := ticket{rule: key.conf}
 		switch rule.Scope {
 		case "address":

@@ -48,7 +48,7 @@ func (v *vendor) call() pace.Report {
 }
 
 // drive lets eight workers call as fast as the gate lets them, for so many windows.
-func drive(t *testing.T, g *pace.Gate, v *vendor, windows int) {
+func drive(t *testing.T, g *pace.Gate, v *vendor, windows int, patience time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(windows)*window)
 	defer cancel()
@@ -56,7 +56,7 @@ func drive(t *testing.T, g *pace.Gate, v *vendor, windows int) {
 	for range 8 {
 		workers.Go(func() {
 			for ctx.Err() == nil {
-				if err := g.Enter(ctx, 10*time.Minute); err != nil {
+				if err := g.Enter(ctx, patience); err != nil {
 					if ctx.Err() == nil {
 						t.Errorf("Enter: %v", err)
 					}
@@ -72,6 +72,7 @@ func drive(t *testing.T, g *pace.Gate, v *vendor, windows int) {
 func TestNoAvoidableRefusal(t *testing.T) {
 	t.Parallel()
 	rule := pace.Rule{Limit: limit, Window: window}
+	patient := pace.Rule{Limit: limit, Window: window, Patience: 25 * time.Second}
 	spread := pace.Rule{Limit: limit, Window: window, Spread: true}
 	tests := []struct {
 		name   string
@@ -88,6 +89,9 @@ func TestNoAvoidableRefusal(t *testing.T) {
 		{"configured below the vendor's limit", pace.Rule{Limit: 30, Window: window}, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.49},
 		{"no headers", rule, &vendor{lim: &fixed{limit: limit, window: window}, mute: true}, 0, 0.98},
 		{"spread", spread, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.95},
+		{"patience shorter than the window", patient, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.97},
+		{"patience shorter than a sliding log", patient, &vendor{lim: &sliding{limit: limit, window: window}}, 0, 0.97},
+		{"patience, limit learned", pace.Rule{Patience: 25 * time.Second}, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.85},
 		{"limit learned", pace.Rule{}, &vendor{lim: &fixed{limit: limit, window: window}}, 0, 0.90},
 		{"limit learned, clock ahead", pace.Rule{}, &vendor{lim: &fixed{limit: limit, window: window}, skew: 5 * time.Second}, 0, 0.90},
 		{"limit learned in mid-window", pace.Rule{}, &vendor{lim: &fixed{limit: limit, window: window, grid: true}}, 0, 0.90},
@@ -99,7 +103,11 @@ func TestNoAvoidableRefusal(t *testing.T) {
 				<-time.After(17*time.Second + 300*time.Millisecond) // off the grid
 				tt.v.rtt = 300 * time.Millisecond
 				const windows = 10
-				drive(t, pace.NewGate(tt.rule, 100), tt.v, windows)
+				patience := 10 * window
+				if tt.rule.Patience > 0 {
+					patience = tt.rule.Patience
+				}
+				drive(t, pace.NewGate(tt.rule, 100), tt.v, windows, patience)
 				if got := tt.v.no.Load(); got > tt.atMost {
 					t.Errorf("refused %d times, want at most %d", got, tt.atMost)
 				}
@@ -119,7 +127,7 @@ func TestSpentWindowAtStart(t *testing.T) {
 			lim.Take(time.Now())
 		}
 		v := &vendor{lim: lim, rtt: 300 * time.Millisecond}
-		drive(t, pace.NewGate(pace.Rule{Limit: limit, Window: window}, 100), v, 2)
+		drive(t, pace.NewGate(pace.Rule{Limit: limit, Window: window}, 100), v, 2, 10*window)
 		if got := v.no.Load(); got != 0 {
 			t.Errorf("refused %d times, want 0: the first answer said that 2 were left", got)
 		}

@@ -17,6 +17,12 @@
 // cold → free | counting | told by the first answer; told → counting when an answer names the length of the window; told → cold at
 // the reset; any → shut by a refusal; shut → what it was, by time. In counting, Remaining below what the places say means that
 // somebody else spends: phantom calls are logged until the vendor's reset; Remaining above it takes phantoms back, never own calls.
+//
+// # Spacing
+//
+// A window's places taken in one burst leave the next caller waiting for the rest of the window, and one whose patience is shorter
+// would be turned away though the vendor permits a call a second. So beyond a burst that half the callers' patience makes up
+// for, calls are spaced evenly over the window: the same number of calls, and no gap that outlasts patience.
 package pace
 
 import (
@@ -28,9 +34,10 @@ import (
 
 // Rule is a limit as configured: at most Limit calls in Window. The zero Rule is a limit that must be learned.
 type Rule struct {
-	Limit  int
-	Window time.Duration
-	Spread bool // space calls evenly over the window
+	Limit    int
+	Window   time.Duration
+	Spread   bool          // space calls evenly over the window
+	Patience time.Duration // how long callers wait at most; 0 = as long as it takes
 }
 
 // Report is what an answer said of a limit, in the terms of the vendor's own clock.
@@ -67,7 +74,7 @@ type Governor struct {
 	budget   int           // told: places left under the present reset
 	shutT    time.Time     // shut until then
 	refusals int           // in a row
-	spacing  *rate.Limiter // nil unless the rule says spread
+	spacing  *rate.Limiter // nil: calls go as soon as there is a place
 	longest  time.Duration // longest ResetAfter seen: the window of a limit that opens with its first call
 	resetT   time.Time     // the latest reset that an answer named
 }
@@ -75,10 +82,33 @@ type Governor struct {
 // NewGovernor returns the model of a limiter that has room for rule.Limit calls now.
 func NewGovernor(rule Rule) *Governor {
 	g := &Governor{rule: rule, limit: rule.Limit, window: rule.Window}
-	if rule.Spread && rule.Limit > 0 {
-		g.spacing = rate.NewLimiter(rate.Every(rule.Window/time.Duration(rule.Limit)), 1)
-	}
+	g.space(time.Time{})
 	return g
+}
+
+// space fits the spacing to limit and window; in told, the longest time to a reset stands for the window.
+func (g *Governor) space(now time.Time) {
+	window := g.window
+	if window == 0 {
+		window = g.longest
+	}
+	if g.limit == 0 || window == 0 || !g.rule.Spread && g.rule.Patience == 0 {
+		return
+	}
+	burst := 1
+	if !g.rule.Spread {
+		burst = max(1, int(float64(g.limit)*min(1, g.rule.Patience.Seconds()/2/window.Seconds())))
+	}
+	per := rate.Limit(float64(g.limit) / window.Seconds())
+	switch {
+	case burst == g.limit && !g.rule.Spread:
+		g.spacing = nil
+	case g.spacing == nil:
+		g.spacing = rate.NewLimiter(per, burst)
+	case g.spacing.Burst() != burst || g.spacing.Limit() != per:
+		g.spacing.SetLimitAt(now, per)
+		g.spacing.SetBurstAt(now, burst)
+	}
 }
 
 // never is a time that only an answer can bring nearer.
@@ -228,6 +258,7 @@ func (g *Governor) Answer(now time.Time, r Report) {
 	}
 	if r.HasRemaining && r.Limit > 0 {
 		g.learn(now, r)
+		g.space(now)
 		g.reconcile(now, r, first)
 	}
 	if r.Refused {
