@@ -53,6 +53,16 @@ func (g *Gate) Enter(ctx context.Context, patience time.Duration) error {
 	}
 	waiting := len(g.queue) - g.gone
 	wait := g.gov.Wait(now, waiting)
+	if wait > patience && g.gov.Hurry(now, waiting, patience) {
+		g.pump(now)
+		waiting = len(g.queue) - g.gone
+		wait = g.gov.Wait(now, waiting)
+		if waiting == 0 && !g.gov.Next(now).After(now) {
+			g.gov.Send(now)
+			g.mu.Unlock()
+			return nil
+		}
+	}
 	if waiting >= g.bound {
 		g.mu.Unlock()
 		return &Refusal{Wait: wait, Full: true}

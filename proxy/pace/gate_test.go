@@ -200,6 +200,49 @@ func TestCallerWhoLeavesTakesNothing(t *testing.T) {
 	})
 }
 
+// TestRemainingWithoutReset: a vendor that says what is left and never when it resets is asked again after a minute.
+func TestRemainingWithoutReset(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := pace.NewGate(pace.Rule{}, 10)
+		start := time.Now()
+		for left := 1; left >= 0; left-- {
+			if err := g.Enter(t.Context(), 2*window); err != nil {
+				t.Fatal(err)
+			}
+			g.Leave(pace.Report{HasRemaining: true, Limit: 2, Remaining: left})
+		}
+		if err := g.Enter(t.Context(), 2*window); err != nil {
+			t.Fatalf("the third call of a limit of 2: %v", err)
+		}
+		if got := time.Since(start); got != time.Minute {
+			t.Errorf("the third call of a limit of 2 went after %v, want a minute", got)
+		}
+	})
+}
+
+// TestSpacingTurnsNobodyAway: a caller who cannot wait for his spaced turn gets the place that is there.
+func TestSpacingTurnsNobodyAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := pace.NewGate(pace.Rule{Limit: limit, Window: window, Patience: time.Second}, 100)
+		start := time.Now()
+		for i := range limit {
+			if err := g.Enter(t.Context(), time.Second/2); err != nil {
+				t.Fatalf("call %d of %d: %v", i+1, limit, err)
+			}
+			g.Leave(pace.Report{})
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("%d calls took %v, want none to wait", limit, took)
+		}
+		refusal := new(pace.Refusal)
+		if err := g.Enter(t.Context(), time.Second/2); !errors.As(err, &refusal) || refusal.Wait != window {
+			t.Errorf("one call more: %v, want a refusal that names %v", err, window)
+		}
+	})
+}
+
 func TestRefusalShuts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

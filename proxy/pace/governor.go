@@ -22,7 +22,8 @@
 //
 // A window's places taken in one burst leave the next caller waiting for the rest of the window, and one whose patience is shorter
 // would be turned away though the vendor permits a call a second. So beyond a burst that half the callers' patience makes up
-// for, calls are spaced evenly over the window: the same number of calls, and no gap that outlasts patience.
+// for, calls are spaced evenly over the window: the same number of calls, and no gap that outlasts patience. Spacing itself turns
+// nobody away: when a caller could not wait for his spaced turn but there is a place, spacing rests for a window.
 package pace
 
 import (
@@ -56,6 +57,10 @@ type Report struct {
 // rounded to a second, so their difference is off by up to one.
 const ResetSlack = 1100 * time.Millisecond
 
+// assumedWindow is when a limit comes back of which the vendor says what is left and never when it resets (Freshservice: per
+// minute).
+const assumedWindow = time.Minute
+
 const (
 	refusedPause    = 5 * time.Second // TeamDynamix: wait at least 5 s (About Rate Limiting)
 	refusedPauseMax = time.Minute
@@ -75,6 +80,7 @@ type Governor struct {
 	shutT    time.Time     // shut until then
 	refusals int           // in a row
 	spacing  *rate.Limiter // nil: calls go as soon as there is a place
+	restT    time.Time     // spacing rests until then
 	longest  time.Duration // longest ResetAfter seen: the window of a limit that opens with its first call
 	resetT   time.Time     // the latest reset that an answer named
 }
@@ -131,7 +137,7 @@ func (g *Governor) Next(now time.Time) time.Time {
 	if g.left() <= 0 {
 		next = g.frees()
 	}
-	if g.spacing != nil && !next.Equal(never) {
+	if g.spaced(now) && !next.Equal(never) {
 		if missing := 1 - g.spacing.TokensAt(next); missing > 0 {
 			next = next.Add(time.Duration(missing / float64(g.spacing.Limit()) * float64(time.Second)))
 		}
@@ -183,6 +189,28 @@ func (g *Governor) frees() time.Time {
 
 // Wait predicts how long a caller with ahead others before it will wait, counting a call that is out as answered now.
 func (g *Governor) Wait(now time.Time, ahead int) time.Duration {
+	wait := g.unspaced(now, ahead)
+	if g.spaced(now) {
+		turn := float64(ahead+1) - g.spacing.TokensAt(now)
+		wait = max(wait, time.Duration(turn/float64(g.spacing.Limit())*float64(time.Second)))
+	}
+	return wait
+}
+
+func (g *Governor) spaced(now time.Time) bool { return g.spacing != nil && !g.restT.After(now) }
+
+// Hurry lets spacing rest if that is all that keeps a caller with ahead others before it from a place within its patience. It reports
+// whether it did.
+func (g *Governor) Hurry(now time.Time, ahead int, patience time.Duration) bool {
+	if g.rule.Spread || !g.spaced(now) || g.unspaced(now, ahead) > patience {
+		return false
+	}
+	g.restT = now.Add(max(g.window, g.longest))
+	return true
+}
+
+// unspaced is Wait without spacing.
+func (g *Governor) unspaced(now time.Time, ahead int) time.Duration {
 	g.expire(now)
 	base := time.Duration(0)
 	if g.shutT.After(now) {
@@ -213,12 +241,7 @@ func (g *Governor) Wait(now time.Time, ahead int) time.Duration {
 		}
 		return rounds + window
 	}
-	wait := max(base, at(ahead))
-	if g.spacing != nil {
-		spaced := float64(ahead+1) - g.spacing.TokensAt(now)
-		wait = max(wait, time.Duration(spaced/float64(g.spacing.Limit())*float64(time.Second)))
-	}
-	return wait
+	return max(base, at(ahead))
 }
 
 // Send takes a place for a call that goes now.
@@ -257,6 +280,9 @@ func (g *Governor) Answer(now time.Time, r Report) {
 		g.resetT = now.Add(r.ResetAfter + ResetSlack)
 	}
 	if r.HasRemaining && r.Limit > 0 {
+		if !r.HasReset && g.resetT.IsZero() {
+			g.resetT = now.Add(assumedWindow)
+		}
 		g.learn(now, r)
 		g.space(now)
 		g.reconcile(now, r, first)
