@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"sluice/connectors"
@@ -28,8 +29,8 @@ type asking struct {
 }
 
 // admit finds the consumer and the view of a request and checks what the consumer may do. A key comes in X-Sluice-Key, in
-// Proxy-Authorization (Basic with the key as password, or Bearer), or in Authorization if it is one of ours: then it is taken
-// out, because it is not for the vendor.
+// Proxy-Authorization (Basic with the key as password, or Bearer), or in Authorization if it is one of ours. Every Authorization that
+// holds one of ours is taken out, because it is not for the vendor.
 func admit(set *connectors.Set, conn *connectors.Connection, a asking, call *Call) error {
 	consumer, err := set.Consumer(a.key(), a.remote)
 	switch {
@@ -71,20 +72,37 @@ func chooseView(set *connectors.Set, a asking, call *Call) error {
 	return nil
 }
 
-// key takes the caller's access key out of the header.
+// key finds the caller's access key. Whichever header it came in, no Authorization that holds a key stays behind: a client that is
+// given the key twice, or sends one to every proxy on its way, must not tell it to the vendor.
 func (a *asking) key() string {
+	inAuthorization := a.takeKey()
 	if key := a.header.Get(headerKey); key != "" {
 		return key
 	}
 	if key := keyIn(a.proxyAuthorization); key != "" {
 		return key
 	}
-	key := keyIn(a.header.Get("Authorization"))
-	if connectors.IsKey(key) {
+	return inAuthorization
+}
+
+// takeKey takes every value with an access key, known or not, out of Authorization and returns the first such key.
+func (a *asking) takeKey() (key string) {
+	rest := slices.DeleteFunc(a.header["Authorization"], func(v string) bool {
+		found := keyIn(v)
+		if !connectors.IsKey(found) {
+			return false
+		}
+		if key == "" {
+			key = found
+		}
+		return true
+	})
+	if len(rest) == 0 {
 		delete(a.header, "Authorization")
-		return key
+	} else {
+		a.header["Authorization"] = rest
 	}
-	return ""
+	return key
 }
 
 // keyIn reads Basic with the key as password, or Bearer.

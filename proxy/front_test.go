@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,6 +114,38 @@ consumers:
 		if strings.Contains(h.log.String(), secret) {
 			t.Error("an access key is in the log")
 		}
+	}
+}
+
+// TestNoAccessKeyReachesTheVendor: a caller may send its key in more than one place; what is the vendor's own still goes on.
+func TestNoAccessKeyReachesTheVendor(t *testing.T) {
+	t.Parallel()
+	vendor := serve(t, http.HandlerFunc(echo))
+	key, hash := connectors.NewKey()
+	other, otherHash := connectors.NewKey()
+	h := open(t, load(t, atVendor(vendor, fmt.Sprintf("consumers:\n  iga: {keys: [%q, %q]}\n", hash, otherHash)), nil))
+	for name, tt := range map[string]struct {
+		headers []string
+		got     []string // the Authorization values of the vendor's request
+	}{
+		"in our header and as bearer":        {[]string{"X-Sluice-Key", key, "Authorization", "Bearer " + key}, nil},
+		"in our header, another as bearer":   {[]string{"X-Sluice-Key", key, "Authorization", "bearer  " + other}, nil},
+		"in our header, an unknown one too":  {[]string{"X-Sluice-Key", key, "Authorization", "Bearer slk_nobodys"}, nil},
+		"for a proxy and as Basic password":  {append([]string{"Proxy-Authorization", "Bearer " + key}, basic(key)...), nil},
+		"in the second Authorization":        {[]string{"X-Sluice-Key", key, "Authorization", "Bearer vendors", "Authorization", "Bearer " + key}, []string{"Bearer vendors"}},
+		"in the second Authorization alone":  {[]string{"Authorization", "Bearer vendors", "Authorization", "Bearer " + key}, []string{"Bearer vendors"}},
+		"in every Authorization":             {append([]string{"Authorization", "Bearer " + other}, basic(key)...), nil},
+		"nowhere but in our header":          {[]string{"X-Sluice-Key", key, "Authorization", "Bearer vendors"}, []string{"Bearer vendors"}},
+		"beside a Basic sign-in of theirs":   {[]string{"X-Sluice-Key", key, "Authorization", "Basic eDp5"}, []string{"Basic eDp5"}},
+		"beside two bearers that are theirs": {[]string{"X-Sluice-Key", key, "Authorization", "Bearer a", "Authorization", "Bearer b"}, []string{"Bearer a", "Bearer b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			resp, _ := ask(t, "GET", h.url+"/tdx/a", "", tt.headers...)
+			if got := resp.Header["Got-Authorization"]; resp.StatusCode != 200 || !slices.Equal(got, tt.got) {
+				t.Errorf("answer %d, the vendor got Authorization %q; want 200 and %q", resp.StatusCode, got, tt.got)
+			}
+		})
 	}
 }
 
