@@ -40,12 +40,19 @@ type Tracer interface {
 func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	call := CallOf(r.Context())
 	o.metrics.inFlight.Inc()
+	answered := false
+	defer func() {
+		if !answered { // a panic below, which the front reports
+			o.metrics.inFlight.Dec()
+		}
+	}()
 	var endSpan func(int, error)
 	sent := r
 	if o.tracer != nil {
 		sent, endSpan = o.tracer.Start(r, call)
 	}
 	resp, err := o.next.RoundTrip(sent)
+	answered = true
 	f := &finish{observer: o, call: call, request: r, endSpan: endSpan}
 	if err != nil {
 		f.err = err

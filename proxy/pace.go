@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
@@ -19,11 +20,15 @@ import (
 // own per scope key (source address, credential or connection); all of them must have a place. A wait that would outlast the
 // caller's patience is answered 429 at once, a queue at its bound 503.
 func (u *Upstreams) pace(conn *connectors.Connection) Stage {
-	gates, _ := keep(&u.kept, keptKey("gates", conn.Name, conn.Bounds.Queue), func() (*gates, error) {
+	// What is learned belongs to this vendor and to this way of reading its headers.
+	settings := fmt.Sprintf("%d %v %+v", conn.Bounds.Queue, conn.Base, conn.Connector.Limits)
+	gates, _ := keep(&u.kept, keptKey("gates", conn.Name, settings), func() (*gates, error) {
 		return &gates{bound: conn.Bounds.Queue, byKey: map[gateKey]*pace.Gate{}}, nil
 	})
-	gates.reloaded(conn)
-	u.opts.Metrics.buckets.watch(conn.Name, gates)
+	u.afterwards(func() {
+		gates.reloaded(conn)
+		u.opts.Metrics.buckets.watch(conn.Name, gates)
+	})
 	return func(next http.RoundTripper) http.RoundTripper {
 		return &pacer{next: next, conn: conn, gates: gates, now: u.opts.Now, metrics: u.opts.Metrics}
 	}
@@ -56,15 +61,16 @@ func (p *pacer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	call.Refused = false
-	resp, err := p.next.RoundTrip(r)
-	if err != nil {
-		for _, t := range tickets {
-			if wire.NotSent(err) {
-				t.gate.Unsent()
-			} else {
-				t.gate.Lost()
-			}
+	settled := false
+	defer func() { // a panic below must not keep the places
+		if !settled {
+			lose(tickets, nil)
 		}
+	}()
+	resp, err := p.next.RoundTrip(r)
+	settled = true
+	if err != nil {
+		lose(tickets, err)
 		return nil, err
 	}
 	p.leave(call, r, resp, tickets)
@@ -72,6 +78,17 @@ func (p *pacer) RoundTrip(r *http.Request) (*http.Response, error) {
 		p.metrics.Refusal(p.conn.Name, call.Route.Name, "avoided")
 	}
 	return resp, nil
+}
+
+// lose ends a call that got no answer.
+func lose(tickets []ticket, err error) {
+	for _, t := range tickets {
+		if err != nil && wire.NotSent(err) {
+			t.gate.Unsent()
+		} else {
+			t.gate.Lost()
+		}
+	}
 }
 
 // enter takes a place under every ticket, or none.
@@ -136,14 +153,14 @@ func (p *pacer) refuse(call *Call, t ticket, err error) error {
 	}
 	p.metrics.Refusal(p.conn.Name, call.Route.Name, "own")
 	state := t.gate.State()
-	now := time.Now()
+	now, wait := time.Now(), max(refusal.Wait, time.Second)
 	call.Limits = []transforms.Limits{{
 		Limit: float64(state.Limit), HasLimit: state.Limit > 0, HasRemaining: state.Limit > 0,
-		Reset: now.Add(refusal.Wait), ResetAfter: refusal.Wait, Window: t.rule.Window,
+		Reset: now.Add(wait), ResetAfter: wait, Window: t.rule.Window,
 	}}
 	call.Note("pace", "refused: %v", refusal)
 	return fault.New("pace", http.StatusTooManyRequests, "rate_limited",
-		"the vendor's limit for %s is spent; the next place is free in %s", call.Route.Name, refusal.Wait.Round(time.Second)).After(refusal.Wait)
+		"the vendor's limit for %s is spent; the next place is free in %s", call.Route.Name, wait.Round(time.Second)).After(wait)
 }
 
 // leave tells the gates what the answer said.

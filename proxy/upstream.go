@@ -30,6 +30,7 @@ type Options struct {
 type Upstreams struct {
 	opts  Options
 	apply sync.Mutex // one configuration at a time
+	then  []func()   // what a stage wants done once its configuration is in force
 	live  atomic.Pointer[generation]
 	kept  kept
 }
@@ -70,6 +71,7 @@ func (u *Upstreams) Apply(set *connectors.Set) error {
 	u.apply.Lock()
 	defer u.apply.Unlock()
 	u.kept.begin()
+	u.then = nil
 	next := &generation{
 		set: set, byName: make(map[string]*upstream, len(set.Connections)),
 		byHost: map[string]*upstream{}, byListener: map[string]*upstream{},
@@ -89,10 +91,16 @@ func (u *Upstreams) Apply(set *connectors.Set) error {
 		}
 	}
 	u.live.Store(next)
+	for _, f := range u.then {
+		f()
+	}
 	u.opts.Metrics.buckets.retain(next.byName)
 	u.kept.sweep()
 	return nil
 }
+
+// afterwards has f done once the configuration that is being built is in force, and never if it is refused.
+func (u *Upstreams) afterwards(f func()) { u.then = append(u.then, f) }
 
 // Set is the configuration in force.
 func (u *Upstreams) Set() *connectors.Set { return u.live.Load().set }

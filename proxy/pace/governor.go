@@ -6,12 +6,13 @@
 //
 // # The governor's states
 //
-//	cold      nothing is known yet: one call goes alone, its answer tells what is left
+//	cold      nothing is known yet: one call goes alone, its answer tells what is left; if it takes too long, others follow
 //	free      the first answer named no limit and none is configured: nothing is held back
 //	counting  a limit and its window are known: a call occupies one of Limit places from its sending until one window after
 //	          its ANSWER came, an upper bound of when the vendor counted it. At most Limit calls in any span of the window is
 //	          what a fixed window, a sliding log and a bucket of that size all permit
-//	told      a limit is known but not its window: Remaining and Reset of the latest answer are the budget
+//	told      a limit is known but not its window: Remaining and Reset of the latest answer are the budget. A vendor that names
+//	          no reset is believed to have one a minute from now
 //	shut      the vendor refused: nothing goes before it said, or before a pause that doubles with each refusal in a row
 //
 // cold → free | counting | told by the first answer; told → counting when an answer names the length of the window; told → cold at
@@ -57,6 +58,13 @@ type Report struct {
 // rounded to a second, so their difference is off by up to one.
 const ResetSlack = 1100 * time.Millisecond
 
+// aloneFor is how long the first call of a cold governor may keep the others waiting for its answer.
+const aloneFor = 2 * time.Second
+
+// longestShut bounds what a vendor's reset or Retry-After can shut: a date that is wrong by years must heal by itself. After it one
+// call goes and tells how things stand.
+const longestShut = time.Hour
+
 // assumedWindow is when a limit comes back of which the vendor says what is left and never when it resets (Freshservice: per
 // minute).
 const assumedWindow = time.Minute
@@ -81,6 +89,7 @@ type Governor struct {
 	refusals int           // in a row
 	spacing  *rate.Limiter // nil: calls go as soon as there is a place
 	restT    time.Time     // spacing rests until then
+	aloneT   time.Time     // cold: the first call is alone until then
 	longest  time.Duration // longest ResetAfter seen: the window of a limit that opens with its first call
 	resetT   time.Time     // the latest reset that an answer named
 }
@@ -90,31 +99,6 @@ func NewGovernor(rule Rule) *Governor {
 	g := &Governor{rule: rule, limit: rule.Limit, window: rule.Window}
 	g.space(time.Time{})
 	return g
-}
-
-// space fits the spacing to limit and window; in told, the longest time to a reset stands for the window.
-func (g *Governor) space(now time.Time) {
-	window := g.window
-	if window == 0 {
-		window = g.longest
-	}
-	if g.limit == 0 || window == 0 || !g.rule.Spread && g.rule.Patience == 0 {
-		return
-	}
-	burst := 1
-	if !g.rule.Spread {
-		burst = max(1, int(float64(g.limit)*min(1, g.rule.Patience.Seconds()/2/window.Seconds())))
-	}
-	per := rate.Limit(float64(g.limit) / window.Seconds())
-	switch {
-	case burst == g.limit && !g.rule.Spread:
-		g.spacing = nil
-	case g.spacing == nil:
-		g.spacing = rate.NewLimiter(per, burst)
-	case g.spacing.Burst() != burst || g.spacing.Limit() != per:
-		g.spacing.SetLimitAt(now, per)
-		g.spacing.SetBurstAt(now, burst)
-	}
 }
 
 // never is a time that only an answer can bring nearer.
@@ -127,8 +111,8 @@ func (g *Governor) Next(now time.Time) time.Time {
 	if g.shutT.After(now) {
 		return g.shutT
 	}
-	if !g.known && g.out > 0 {
-		return never // cold, and the first call is out
+	if g.alone(now) {
+		return g.aloneT
 	}
 	if g.limit == 0 {
 		return now
@@ -149,7 +133,7 @@ func (g *Governor) Next(now time.Time) time.Time {
 func (g *Governor) Places(now time.Time) int {
 	g.expire(now)
 	switch {
-	case g.shutT.After(now) || !g.known && g.out > 0:
+	case g.shutT.After(now) || g.alone(now):
 		return 0
 	case g.limit == 0:
 		return math.MaxInt32
@@ -157,11 +141,17 @@ func (g *Governor) Places(now time.Time) int {
 	return max(0, g.left())
 }
 
+// alone tells whether the others wait for what the first call's answer says.
+func (g *Governor) alone(now time.Time) bool { return !g.known && g.out > 0 && g.aloneT.After(now) }
+
 // Limit is the limit in force, 0 when none is known.
 func (g *Governor) Limit() int { return g.limit }
 
 func (g *Governor) left() int {
-	if g.window == 0 {
+	switch {
+	case g.window == 0 && g.resetT.IsZero():
+		return g.limit - g.out // cold again: what was left is of a window that has ended
+	case g.window == 0:
 		return g.budget - g.out
 	}
 	return g.limit - g.out - len(g.log) - g.phantoms
@@ -181,10 +171,23 @@ func (g *Governor) frees() time.Time {
 	if short <= len(g.log) {
 		next = g.log[short-1]
 	}
-	if g.phantoms >= short && g.phantomT.Before(next) {
-		next = g.phantomT
+	switch own := short - g.phantoms; { // the phantoms go all at once, and own calls with them
+	case g.phantoms == 0 || own > len(g.log):
+	case own <= 0:
+		next = earlier(next, g.phantomT)
+	case g.log[own-1].After(g.phantomT):
+		next = earlier(next, g.log[own-1])
+	default:
+		next = earlier(next, g.phantomT)
 	}
 	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Wait predicts how long a caller with ahead others before it will wait, counting a call that is out as answered now.
@@ -197,24 +200,14 @@ func (g *Governor) Wait(now time.Time, ahead int) time.Duration {
 	return wait
 }
 
-func (g *Governor) spaced(now time.Time) bool { return g.spacing != nil && !g.restT.After(now) }
-
-// Hurry lets spacing rest if that is all that keeps a caller with ahead others before it from a place within its patience. It reports
-// whether it did.
-func (g *Governor) Hurry(now time.Time, ahead int, patience time.Duration) bool {
-	if g.rule.Spread || !g.spaced(now) || g.unspaced(now, ahead) > patience {
-		return false
-	}
-	g.restT = now.Add(max(g.window, g.longest))
-	return true
-}
-
 // unspaced is Wait without spacing.
 func (g *Governor) unspaced(now time.Time, ahead int) time.Duration {
 	g.expire(now)
 	base := time.Duration(0)
 	if g.shutT.After(now) {
 		base = g.shutT.Sub(now)
+	} else if g.alone(now) {
+		base = g.aloneT.Sub(now)
 	}
 	if g.limit == 0 {
 		return base
@@ -246,6 +239,9 @@ func (g *Governor) unspaced(now time.Time, ahead int) time.Duration {
 
 // Send takes a place for a call that goes now.
 func (g *Governor) Send(now time.Time) {
+	if !g.known && g.out == 0 {
+		g.aloneT = now.Add(aloneFor)
+	}
 	g.out++
 	if g.spacing != nil {
 		g.spacing.AllowN(now, 1)
@@ -266,98 +262,5 @@ func (g *Governor) settle(now time.Time, told bool) {
 		g.log = append(g.log, now.Add(g.window))
 	case !told && g.budget > 0:
 		g.budget--
-	}
-}
-
-// Answer ends a call by its answer and takes in what it says.
-func (g *Governor) Answer(now time.Time, r Report) {
-	g.expire(now)
-	g.settle(now, r.HasRemaining)
-	first := !g.known
-	g.known = true
-	if r.HasReset {
-		g.longest = max(g.longest, r.ResetAfter)
-		g.resetT = now.Add(r.ResetAfter + ResetSlack)
-	}
-	if r.HasRemaining && r.Limit > 0 {
-		if !r.HasReset && g.resetT.IsZero() {
-			g.resetT = now.Add(assumedWindow)
-		}
-		g.learn(now, r)
-		g.space(now)
-		g.reconcile(now, r, first)
-	}
-	if r.Refused {
-		g.shut(now, r)
-		return
-	}
-	g.refusals = 0
-}
-
-// learn takes over a limit that is not configured, or that the vendor has changed: its word beats ours.
-func (g *Governor) learn(now time.Time, r Report) {
-	g.limit = r.Limit
-	if g.rule.Limit > 0 && g.rule.Limit < r.Limit {
-		g.limit = g.rule.Limit // a configured ceiling below the vendor's stays
-	}
-	if g.window == 0 && r.Window > 0 {
-		g.window = r.Window
-		g.log = append(g.log, now.Add(g.window))
-	}
-}
-
-// reconcile holds Remaining against the places.
-func (g *Governor) reconcile(now time.Time, r Report, first bool) {
-	if g.window == 0 {
-		// Calls that are out may or may not be counted in Remaining: assume not. Answers may overtake each other, so that after
-		// the first word of a window only a lower one counts.
-		if first || r.Remaining < g.budget {
-			g.budget = r.Remaining
-		}
-		return
-	}
-	// Of the calls that are out or in the log, the vendor may count all in its present window, or this one alone. A configured
-	// limit below the vendor's leaves the difference to others.
-	spent := g.limit - r.Remaining
-	least, most := spent-len(g.log)-g.out, spent-1
-	others := max(min(g.phantoms, most), least, 0)
-	if others > g.phantoms {
-		g.phantomT = now.Add(g.window)
-		if r.HasReset {
-			g.phantomT = g.resetT
-		}
-	}
-	g.phantoms = others
-}
-
-// shut closes the gate after a refusal.
-func (g *Governor) shut(now time.Time, r Report) {
-	pause := min(refusedPause<<min(g.refusals, 4), refusedPauseMax)
-	switch {
-	case r.RetryAfter > 0:
-		pause = r.RetryAfter
-	case r.HasReset:
-		pause = r.ResetAfter + ResetSlack
-	}
-	g.refusals++
-	if until := now.Add(pause); until.After(g.shutT) {
-		g.shutT = until
-	}
-}
-
-// expire drops what time has made void.
-func (g *Governor) expire(now time.Time) {
-	n := 0
-	for n < len(g.log) && !g.log[n].After(now) {
-		n++
-	}
-	g.log = g.log[n:] // append moves the rest to a new array now and then, so that this costs O(1) a call
-	if g.phantoms > 0 && !g.phantomT.After(now) {
-		g.phantoms = 0
-	}
-	if g.window == 0 && !g.resetT.IsZero() && !g.resetT.After(now) {
-		g.budget = g.limit
-		g.resetT = time.Time{}
-		g.known = false
 	}
 }
