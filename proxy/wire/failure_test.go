@@ -152,7 +152,10 @@ func TestNothingSent(t *testing.T) {
 		{"climbing", url.URL{Scheme: "http", Host: nobody.Host, Path: "/api"},
 			func(r *http.Request) { r.URL.RawPath = "/../x" }, 400, "destination_refused", false},
 		{"upgrade", *nobody, func(r *http.Request) { r.Header.Set("Upgrade", "websocket") }, 501, "upgrade_refused", false},
-		{"connect", *nobody, func(r *http.Request) { r.Method = "CONNECT" }, 400, "method_refused", false},
+		{"connect", *nobody, func(r *http.Request) { r.Method = "CONNECT" }, 501, "method_refused", false},
+		{"trace", *nobody, func(r *http.Request) { r.Method = "TRACE" }, 501, "method_refused", false},
+		{"trace in small letters", *nobody, func(r *http.Request) { r.Method = "trace" }, 501, "method_refused", false},
+		{"track", *nobody, func(r *http.Request) { r.Method = "TRACK" }, 501, "method_refused", false},
 		{"split method", *nobody, func(r *http.Request) { r.Method = "GET / HTTP/1.1\r\nX:" }, 400, "method_refused", false},
 		{"too long", *nobody, func(r *http.Request) { r.ContentLength = 1 << 40 }, 413, "request_too_large", false},
 	}

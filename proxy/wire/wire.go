@@ -13,11 +13,12 @@
 // Decisions that callers may lean on:
 //   - Framing is in http.Request.ContentLength and http.Response.ContentLength (-1 = not known), never in the header.
 //   - Hop-by-hop headers and Expect end here; trailers of either side are read and dropped; Upgrade is refused with 501.
+//   - CONNECT and TRACE are refused with 501: an answer to TRACE would show the caller what the auth stage has put on the request.
 //   - Interim 1xx answers are skipped; a 101 that nobody asked for is vendor_protocol.
 //   - Nothing is added: no User-Agent, no Accept-Encoding; a compressed body stays as it is.
 //   - A kept connection is looked at before each use; one that the vendor closed or spoke on unasked is replaced. If it breaks
-//     between that look and the answer, a GET, HEAD, OPTIONS or TRACE without a body is sent once more on a fresh one. Nothing
-//     else is ever sent twice; NotSent tells a stage above when it may.
+//     between that look and the answer, a GET, HEAD or OPTIONS without a body is sent once more on a fresh one. Nothing else
+//     is ever sent twice; NotSent tells a stage above when it may.
 //   - Every failure is a *fault.Error of stage "wire", save that of a caller who hung up: that is context.Canceled, wrapped.
 //
 // It never follows a redirect, reads a configuration, holds a credential or logs.
@@ -28,6 +29,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 
 	"sluice/internal/fault"
@@ -98,9 +100,8 @@ func (w *Wire) roundTrip(req *http.Request) (*http.Response, error) {
 
 // check refuses what cannot be sent before anything is dialled.
 func (w *Wire) check(req *http.Request) error {
-	if !token(req.Method) || req.Method == http.MethodConnect {
-		return fault.New(stage, http.StatusBadRequest, "method_refused", "this method is not one that can be passed on").
-			Because(unsent{errors.New("method refused")})
+	if why := methodRefused(req.Method); why != nil {
+		return why.Because(unsent{errors.New("method refused")})
 	}
 	if len(req.Header["Upgrade"]) > 0 {
 		return fault.New(stage, http.StatusNotImplemented, "upgrade_refused",
@@ -108,6 +109,21 @@ func (w *Wire) check(req *http.Request) error {
 	}
 	if req.ContentLength > w.options.MaxRequestBody {
 		return blame(req.Context(), dialing, errRequestTooLarge)
+	}
+	return nil
+}
+
+// methodRefused is the fault of a method that does not go out, or nil. An answer to TRACE is the request as the vendor got it (RFC 9110
+// section 9.3.8), and TRACK is what old IIS calls the same: the caller would read the credential that the auth stage put on. Case
+// does not save a method, as not every vendor minds it.
+func methodRefused(method string) *fault.Error {
+	if !token(method) {
+		return fault.New(stage, http.StatusBadRequest, "method_refused", "this method is not a word that HTTP allows")
+	}
+	for _, barred := range [...]string{http.MethodTrace, "TRACK", http.MethodConnect} {
+		if strings.EqualFold(method, barred) {
+			return fault.New(stage, http.StatusNotImplemented, "method_refused", "%s is never passed on; use another method", barred)
+		}
 	}
 	return nil
 }
