@@ -14,7 +14,8 @@ import (
 )
 
 // auth puts a managed connection's credential on the request, just before the wire, and takes the caller's own off it. After a 401 that
-// the token's age explains it signs in again and sends once more. login is the way of sign-ins to the vendor: paced like every call.
+// the token's age explains it signs in again and sends once more. What the vendor's answer grants in its headers, a session cookie above
+// all, was granted to that credential and ends here. login is the way of sign-ins to the vendor: paced like every call.
 // A passthrough connection has no such stage: the caller's request goes on untouched.
 func (u *Upstreams) auth(conn *connectors.Connection, login http.RoundTripper) (Stage, error) {
 	if !conn.Managed {
@@ -35,9 +36,25 @@ func (u *Upstreams) auth(conn *connectors.Connection, login http.RoundTripper) (
 	}
 	renewer, _ := scheme.(auth.Renewer)
 	drop := append([]string{"Authorization", "Cookie"}, scheme.Headers()...)
+	grants := grantsOf(conn, scheme, renewer)
 	return func(next http.RoundTripper) http.RoundTripper {
-		return &authenticator{next: next, conn: conn, scheme: scheme, renewer: renewer, drop: drop, metrics: u.opts.Metrics}
+		return &authenticator{next: next, conn: conn, scheme: scheme, renewer: renewer, drop: drop, grants: grants, metrics: u.opts.Metrics}
 	}, nil
+}
+
+// grantsOf lists the headers by which an answer to a managed connection's credential may grant what the credential does: cookies, and
+// where the connector's tokens travel, because vendors that hand a token out in a header send the next one there in any answer.
+func grantsOf(conn *connectors.Connection, scheme auth.Scheme, renewer auth.Renewer) []string {
+	grants := []string{"Set-Cookie", "Set-Cookie2", "Authorization"}
+	if renewer != nil { // the headers of other schemes are no tokens; one of hmac's is Date
+		grants = append(grants, scheme.Headers()...)
+	}
+	if login := conn.Connector.Auth.Login; login != nil {
+		if name := login.Token.Header(); name != "" {
+			grants = append(grants, name)
+		}
+	}
+	return grants
 }
 
 // held returns the place of the connection's token, kept while nothing changes that the token depends on.
@@ -133,6 +150,7 @@ type authenticator struct {
 	scheme  auth.Scheme
 	renewer auth.Renewer // nil: the credential does not end
 	drop    []string     // headers of the caller's that do not go on
+	grants  []string     // headers of the vendor's that do not go back
 	metrics *Metrics
 }
 
@@ -154,6 +172,9 @@ func (a *authenticator) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	resp.Request = r // the one that was sent holds the credential
+	for _, name := range a.grants {
+		delete(resp.Header, name)
+	}
 	return resp, nil
 }
 

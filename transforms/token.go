@@ -50,6 +50,9 @@ type TokenSpec struct {
 	fallback      time.Duration
 }
 
+// Header is the canonical name of the answer's header that holds the token; "" when it stands elsewhere or in a cookie.
+func (s *TokenSpec) Header() string { return http.CanonicalHeaderKey(s.header) }
+
 // CompileTokenSpec compiles a spec from YAML data: the word `text`, or a mapping with exactly one of
 //
 //	text: true                  the body is the token, bare or as a JSON text (TeamDynamix, CyberArk, Ellucian Ethos)
