@@ -94,7 +94,7 @@ func setBody(resp *http.Response, data []byte) {
 
 // badBody says that a caller's body could not be read.
 func badBody(err error) *fault.Error {
-	return fault.New("front", http.StatusBadRequest, "bad_body", "the request's body could not be read to its end").Because(err)
+	return fault.New("front", http.StatusBadRequest, "bad_body", "the request's body could not be read to its end").Because(classOf(err))
 }
 
 // setRequestBody gives a request a body in memory that can be sent again.
@@ -118,14 +118,18 @@ type callerBody struct {
 	closed bool
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. Its errors do not hold the engine's text, which quotes the body.
 func (b *callerBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	return b.from.Read(p)
+	n, err := b.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = classOf(err)
+	}
+	return n, err
 }
 
 // Close implements io.Closer.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -84,26 +83,6 @@ func (f *Front) App(listener string) *fiber.App {
 
 // readTimeout bounds how long a caller may take to send a whole request.
 const readTimeout = 5 * time.Minute
-
-// engineLog keeps the engine's own complaints (a client that sent garbage) at debug level.
-type engineLog struct{ log *slog.Logger }
-
-// Printf implements fasthttp.Logger.
-func (l engineLog) Printf(format string, args ...any) {
-	l.log.Debug("http engine", "message", fmt.Sprintf(format, args...))
-}
-
-// engineError answers what the engine itself refused: a request it could not read.
-func (f *Front) engineError(c *fasthttp.RequestCtx, err error) error {
-	why := fault.New("front", http.StatusBadRequest, "bad_request", "this is not a well-formed HTTP/1.1 request").Because(err)
-	if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
-		why = fault.New("front", http.StatusRequestHeaderFieldsTooLarge, "header_too_large", "the request's line and headers are longer than limits.header allows").Because(err)
-	}
-	f.log.Debug("request refused by the engine", "error", err)
-	c.Response.Header.SetConnectionClose()
-	writeFault(c, nil, nil, why)
-	return nil
-}
 
 // serve answers one request.
 func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
@@ -58,6 +61,12 @@ connections:
 	r.ask("POST", r.url("main", "/tdx/api/auth/loginadmin"), `{"BEID":"planted-wrong-55d0","WebServicesKey":"`+servicesKey+`"}`, own...)
 	r.ask("GET", r.url("main", "/tdx/api/accounts"), "", "X-Sluice-Key", key+"x")
 	r.ask("GET", r.url("main", "/tdx/api/accounts"), "", "Proxy-Authorization", "Bearer "+key)
+	for _, broken := range []string{
+		"GET /tdx/api HTTP/1.1\r\nHost: x\r\nX-Sluice-Key: " + key + "\r\nAuthorization: Bearer " + token + "\r\nno colon\r\n\r\n",
+		"POST /tdx/api HTTP/1.1\r\nHost: x\r\nX-Sluice-Key: " + key + "\r\nTransfer-Encoding: chunked\r\n\r\n" + servicesKey + "\r\n\r\n",
+	} {
+		r.raw(broken)
+	}
 	r.write("sluice.yaml", "connections: {tdx: {connector: teamdynamix, auth: managed, credentials: {beid: "+beid+", web_services_key: "+servicesKey+"}}}\nconsumers: {x: {keys: ["+key+"]}}\n")
 	refused := r.reload()
 
@@ -83,6 +92,23 @@ connections:
 				t.Errorf("%s: got the %s in it, want it nowhere: …%q", where, what, text[max(0, at-80):at])
 			}
 		}
+	}
+}
+
+// raw sends what no client of the library would write, and waits until it has been answered.
+func (r *rig) raw(request string) {
+	r.t.Helper()
+	conn, err := net.DialTimeout("tcp", r.app.Address("main"), 5*time.Second)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, request); err != nil {
+		r.t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); !strings.HasPrefix(string(answer), "HTTP/1.1 400") {
+		r.t.Errorf("a malformed request: got %q %v, want 400", answer, err)
 	}
 }
 
