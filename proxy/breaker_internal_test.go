@@ -96,6 +96,8 @@ func TestBreakerCountsOnlyTheVendorsFailures(t *testing.T) {
 		"request too large":              {failing(fault.New("wire", 413, "request_too_large", "x")), false},
 		"path refused":                   {failing(fault.New("wire", 400, "destination_refused", "x")), false},
 		"our connections":                {failing(fault.New("wire", 503, "connections_busy", "x")), false},
+		"our connections, in vain":       {failing(fault.New("wire", 503, "connections_busy", "x").Because(context.DeadlineExceeded)), false},
+		"too late to be sent":            {failing(fault.New("wire", 504, "out_of_time", "x").Because(context.DeadlineExceeded)), false},
 		"held too long":                  {failing(fault.New("pace", 429, "rate_limited", "x")), false},
 		"queue full":                     {failing(fault.New("pace", 503, "queue_full", "x")), false},
 		"hung up":                        {failing(fmt.Errorf("call the vendor: %w", errHungUp)), false},

@@ -44,13 +44,13 @@ func (a *answered) refusal() bool {
 }
 
 // failure turns what went wrong in a sign-in into the fault that callers get: sign_in_refused (502: the credential is wrong),
-// sign_in_limited (429: the vendor wants fewer sign-ins), sign_in_failed (502 or 504: all else). A fault of a stage between here
-// and the wire, such as a full queue, is passed on.
+// sign_in_limited (429: the vendor wants fewer sign-ins), sign_in_failed (502 or 504: all else). What the vendor has no part in, a
+// full queue on the way or no connection of ours to be had, is passed on: the breaker counts a sign_in_failed.
 func (k *kit) failure(err error) error {
 	if a, ok := errors.AsType[*answered](err); ok {
 		return k.said(a)
 	}
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Stage != "wire" {
+	if f, ok := errors.AsType[*fault.Error](err); ok && (f.Stage != "wire" || f.Code == "connections_busy" || f.Code == "out_of_time") {
 		return f
 	} else if ok {
 		status := http.StatusBadGateway

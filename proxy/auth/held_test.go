@@ -282,6 +282,7 @@ func TestHowSignInsFail(t *testing.T) {
 		"vendor out of reach": {err: fault.New("wire", 502, "vendor_unreachable", "gone"), status: 502, code: "sign_in_failed", again: 2},
 		"vendor is slow":      {err: fault.New("wire", 504, "vendor_timeout", "slow"), status: 504, code: "sign_in_failed", again: 2},
 		"out of time":         {err: context.DeadlineExceeded, status: 504, code: "sign_in_failed", again: 2},
+		"no connection free":  {err: fault.New("wire", 503, "connections_busy", "busy").After(time.Second), status: 503, code: "connections_busy", retryAfter: time.Second, again: 2},
 		"queue is full":       {err: fault.New("pace", 503, "queue_full", "full").After(time.Second), status: 503, code: "queue_full", retryAfter: time.Second, again: 2},
 		"unknown":             {err: errors.New("boom"), status: 502, code: "sign_in_failed", again: 2},
 	}

@@ -49,6 +49,7 @@ var (
 	errRequestBody     = errors.New("the request body broke off or is not as long as announced")
 	errProtocol        = errors.New("the vendor's answer is not valid HTTP")
 	errBusy            = errors.New("every connection to the vendor is in use")
+	errLate            = errors.New("the call's time was over before the vendor's turn came")
 	errHandshake       = errors.New("TLS handshake")
 	errIdle            = errors.New("no byte of the body came in time")
 )
@@ -108,6 +109,8 @@ func late(ctx context.Context, err error) error {
 	return err
 }
 
+// verdict finds the fault of a failure. What is no fault of the vendor's comes first: a deadline may have ended in our own queue, and
+// the breaker counts a vendor_timeout.
 func verdict(ctx context.Context, at phase, err error) *fault.Error {
 	says := func(status int, code, message string) *fault.Error {
 		return fault.New(stage, status, code, "%s", message)
@@ -124,6 +127,8 @@ func verdict(ctx context.Context, at phase, err error) *fault.Error {
 		return says(http.StatusBadGateway, "answer_too_large", "the vendor's answer is larger than this connection permits; ask for smaller pages")
 	case errors.Is(err, errBusy):
 		return says(http.StatusServiceUnavailable, "connections_busy", "every connection to the vendor is in use; try again shortly").After(time.Second)
+	case errors.Is(err, errLate):
+		return says(http.StatusGatewayTimeout, "out_of_time", "the time for this request ended before it could be sent; nothing was sent")
 	case timedOut(err) || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return says(http.StatusGatewayTimeout, "vendor_timeout", slow[at])
 	case isTLS(err):

@@ -3,6 +3,7 @@ package wire
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -45,27 +46,41 @@ type pool struct {
 // take returns a connection for one call: a kept one unless fresh is asked for, else a new one, else the first that another
 // call gives back. The caller gives it back with put or drop.
 func (p *pool) take(ctx context.Context, fresh bool) (*link, error) {
+	l, turn, dead := p.place(fresh)
+	for _, d := range dead {
+		d.Close() // before the dial: a vendor may count what we hold open
+	}
+	switch {
+	case l != nil:
+		return l, nil
+	case turn != nil:
+		return p.await(ctx, turn)
+	}
+	return p.connect(ctx)
+}
+
+// place finds a place for a call: a kept link, or a turn to wait for, or neither, which is leave to dial. The dead are links that
+// were too old, closed by the vendor, or in the way of a fresh one; they are to be closed without the lock.
+func (p *pool) place(fresh bool) (l *link, turn chan *link, dead []*link) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for n := len(p.idle); n > 0 && (!fresh || p.open >= p.max); n = len(p.idle) {
 		l := p.idle[n-1]
 		p.idle[n-1] = nil
 		p.idle = p.idle[:n-1]
 		if !fresh && time.Since(l.since) < p.keepFor && l.probe.alive() {
-			p.mu.Unlock()
-			return l, nil
+			return l, nil, dead
 		}
 		p.open--
-		defer l.Close() //nolint:gocritic // too old, dead, or in the way of a fresh one: closed when the lock is free
+		dead = append(dead, l)
 	}
 	if p.open < p.max {
 		p.open++
-		p.mu.Unlock()
-		return p.connect(ctx)
+		return nil, nil, dead
 	}
-	turn := make(chan *link, 1)
+	turn = make(chan *link, 1)
 	p.queue = append(p.queue, turn)
-	p.mu.Unlock()
-	return p.await(ctx, turn)
+	return nil, turn, dead
 }
 
 // connect dials into a place already counted in open.
@@ -83,10 +98,14 @@ func (p *pool) await(ctx context.Context, turn chan *link) (*link, error) {
 	defer cancel()
 	select {
 	case l := <-turn:
-		if l == nil {
+		switch {
+		case l != nil:
+			return l, nil
+		case ended(ctx) == nil:
 			return p.connect(ctx)
 		}
-		return l, nil
+		p.vacate() // no time is left to dial in, which is no fault of the vendor's
+		return nil, noPlace(ctx)
 	case <-bounded.Done():
 	}
 	p.mu.Lock()
@@ -106,14 +125,20 @@ func (p *pool) await(ctx context.Context, turn chan *link) (*link, error) {
 		}
 	default:
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if hard, ok := ctx.Deadline(); ok && !time.Now().Before(hard) {
-		return nil, context.DeadlineExceeded
-	}
-	return nil, errBusy
+	return nil, noPlace(ctx)
 }
+
+// ended is ctx's error, also where its deadline has no timer.
+func ended(ctx context.Context) error {
+	if hard, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(hard) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+// noPlace is the error of a call that found every connection in use until it, or its patience, ended: errBusy even where the call's
+// deadline came first, as the vendor was not asked for anything.
+func noPlace(ctx context.Context) error { return errors.Join(errBusy, ended(ctx)) }
 
 // put gives back a connection that is ready for another call.
 func (p *pool) put(l *link) {
@@ -121,8 +146,8 @@ func (p *pool) put(l *link) {
 	if len(p.queue) > 0 {
 		turn := p.queue[0]
 		p.queue = p.queue[1:]
+		turn <- l // it has room, and under the lock, or one who gives up waiting would look before it is there
 		p.mu.Unlock()
-		turn <- l
 		return
 	}
 	if p.closed {

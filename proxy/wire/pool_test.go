@@ -1,6 +1,8 @@
 package wire_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -37,6 +39,49 @@ func TestEveryConnectionBusy(t *testing.T) {
 	if err := whole(w.RoundTrip(ask(t, "GET", "/third", nil))); err != nil || v.conns.Load() != 1 {
 		t.Errorf("third = %v over %d connections, want none over 1", err, v.conns.Load())
 	}
+}
+
+// TestDeadlineEndsInOurQueue: a call whose time is over while it waits for one of our own connections is no failure of the vendor's.
+func TestDeadlineEndsInOurQueue(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, engine string) {
+		arrived, let := make(chan struct{}, 3), make(chan struct{})
+		v := serve(t, func(p *peer) {
+			for p.request() == nil {
+				arrived <- struct{}{}
+				<-let
+				io.WriteString(p, ok("x"))
+			}
+		})
+		w := connect(t, v, engine, func(o *wire.Options) { o.MaxConns = 1 })
+		first := make(chan error, 1)
+		req := ask(t, "GET", "/first", nil)
+		go func() { first <- whole(w.RoundTrip(req)) }()
+		<-arrived
+		for _, kind := range []string{"armed", "lazy"} {
+			ctx := until(t, kind, 150*time.Millisecond)
+			err := whole(w.RoundTrip(ask(t, "POST", "/second", nil).WithContext(ctx)))
+			wantFault(t, err, 503, "connections_busy")
+			if got := fault.Of(err).RetryAfter; got <= 0 {
+				t.Errorf("%s: RetryAfter = %v, want some time", kind, got)
+			}
+			if !wire.NotSent(err) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: NotSent = %t, error = %v, want true and context.DeadlineExceeded in it", kind, wire.NotSent(err), err)
+			}
+			err = whole(w.RoundTrip(ask(t, "POST", "/third", nil).WithContext(ctx)))
+			wantFault(t, err, 504, "out_of_time")
+			if !wire.NotSent(err) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s, too late: NotSent = %t, error = %v, want true and context.DeadlineExceeded in it", kind, wire.NotSent(err), err)
+			}
+		}
+		if got := v.count(); got != 1 {
+			t.Errorf("requests at the vendor = %d, want the first alone", got)
+		}
+		close(let)
+		if err := <-first; err != nil {
+			t.Errorf("first = %v", err)
+		}
+	})
 }
 
 // TestUnaskedAnswer: what a vendor says on an idle connection is never taken for the next call's answer, and the next call is

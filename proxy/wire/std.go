@@ -71,8 +71,12 @@ func (s *std) call(req *http.Request, target []byte, from netip.Addr) (*http.Res
 	ctx, cancel := s.context(req.Context())
 	c := &stdCall{ctx: req.Context(), cancel: cancel, idle: s.o.BodyIdleTimeout}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart:     func(httptrace.DNSStartInfo) { c.begun.Store(true) },
+		ConnectStart: func(_, _ string) { c.begun.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { c.begun.Store(true) },
 		WroteHeaders: func() { c.wrote.Store(true) },
 	})
+	c.begun.Store(s.o.Transport != nil) // a stand-in traces nothing
 	out, err := s.outgoing(ctx, req, target)
 	if err != nil {
 		cancel()
@@ -193,6 +197,7 @@ type stdCall struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	idle   time.Duration
+	begun  atomic.Bool // it has a connection, or one is being made for it; until then it waits for one of ours
 	wrote  atomic.Bool
 	upload *uploadBody
 }
@@ -202,6 +207,9 @@ func (c *stdCall) blame(at phase, err error) error {
 		if cause := c.upload.failure(); cause != nil {
 			return blame(c.ctx, sending, cause)
 		}
+	}
+	if !c.begun.Load() && timedOut(err) {
+		return blame(c.ctx, dialing, errors.Join(errBusy, err))
 	}
 	if _, ok := errors.AsType[unsent](err); ok || !c.wrote.Load() && at == waiting && c.ctx.Err() == nil && isTLS(err) {
 		return blame(c.ctx, dialing, err)

@@ -80,8 +80,8 @@ func (w *Wire) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (w *Wire) roundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	if err := ctx.Err(); err != nil {
-		return nil, blame(ctx, dialing, err)
+	if err := ended(ctx); err != nil {
+		return nil, blame(ctx, dialing, errors.Join(errLate, err))
 	}
 	if err := w.check(req); err != nil {
 		return nil, err
