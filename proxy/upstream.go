@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,9 +144,22 @@ func (u *Upstreams) wire(conn *connectors.Connection) (http.RoundTripper, error)
 		ConnectTimeout: conn.Timeouts.Connect, FirstByteTimeout: conn.Timeouts.FirstByte, BodyIdleTimeout: conn.Timeouts.Idle,
 		MaxRequestBody: conn.Bounds.RequestBody, MaxResponseBody: conn.Bounds.ResponseBody,
 	}
-	key := keptKey("wire", conn.Name, o)
+	roots, err := digest(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("wire.ca: %w", err)
+	}
+	key := keptKey("wire", conn.Name, o) + roots // a renewed file under the same name is another setting
 	o.EgressOf = egressOf
 	return keep(&u.kept, key, func() (*wire.Wire, error) { return wire.New(o) })
+}
+
+// digest tells what a file holds apart from what it held before; "" for no file.
+func digest(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(file)
+	return fmt.Sprintf("|%x", sha256.Sum256(data)), err
 }
 
 // Client returns an HTTP client that reaches a connection's vendor through its chain. Request URLs are the vendor's: their scheme and
