@@ -2,10 +2,7 @@ package proxy
 
 import (
 	"net/http"
-	"net/url"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -94,79 +91,9 @@ func (r *Ring) Last() []RoundTrip {
 	slices.Reverse(trips)
 	for i := range trips {
 		trips[i].Path = redactTarget(trips[i].Path)
+		trips[i].Error = redactText(trips[i].Error)
 		trips[i].RequestHeader = redactHeader(trips[i].RequestHeader)
 		trips[i].ResponseHeader = redactHeader(trips[i].ResponseHeader)
 	}
 	return trips
-}
-
-const redacted = "[redacted]"
-
-// secretName matches header, query and field names whose values are never shown.
-var secretName = regexp.MustCompile(`(?i)authori[sz]ation|cookie|token|secret|passw|api[-_]?key|[-_]key$|^key$|serviceskey|signature|^sig$|beid|credential|session|assertion|^code$`)
-
-// plainName are names that look secret and are not.
-var plainName = regexp.MustCompile(`(?i)^(token_type|expires_in|www-authenticate|idempotency[-_]key)$`)
-
-func isSecretName(name string) bool {
-	return secretName.MatchString(name) && !plainName.MatchString(name)
-}
-
-func redactHeader(h http.Header) http.Header {
-	shown := make(http.Header, len(h))
-	for name, values := range h {
-		switch {
-		case strings.HasPrefix(name, "\x00"): // the wire's note of spellings
-		case isSecretName(name):
-			shown[name] = []string{redacted}
-		default:
-			shown[name] = redactValues(values)
-		}
-	}
-	return shown
-}
-
-func redactValues(values []string) []string {
-	shown := make([]string, len(values))
-	for i, v := range values {
-		shown[i] = redactText(v)
-	}
-	return shown
-}
-
-// jwt matches a signed token wherever it stands; field matches a JSON or form field with a secret's name.
-var (
-	jwt   = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
-	field = regexp.MustCompile(`"([A-Za-z0-9_.-]+)"\s*:\s*("(?:[^"\\]|\\.)*"|[0-9.eE+-]+)`)
-)
-
-// redactText blanks tokens and the values of JSON fields with a secret's name.
-func redactText(s string) string {
-	s = jwt.ReplaceAllString(s, redacted)
-	return field.ReplaceAllStringFunc(s, func(match string) string {
-		name := field.FindStringSubmatch(match)[1]
-		if !isSecretName(name) {
-			return match
-		}
-		return `"` + name + `": "` + redacted + `"`
-	})
-}
-
-// redactTarget blanks the values of secret query parameters and keeps the rest byte for byte.
-func redactTarget(target string) string {
-	path, query, ok := strings.Cut(target, "?")
-	path = jwt.ReplaceAllString(path, redacted)
-	if !ok {
-		return path
-	}
-	pairs := strings.Split(query, "&")
-	for i, pair := range pairs {
-		name, _, _ := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(name); err != nil || isSecretName(plain) {
-			pairs[i] = name + "=" + redacted
-			continue
-		}
-		pairs[i] = jwt.ReplaceAllString(pair, redacted)
-	}
-	return path + "?" + strings.Join(pairs, "&")
 }

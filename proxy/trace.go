@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,16 +68,22 @@ func (t *Trace) add(stage, format string, args ...any) {
 }
 
 // blank redacts by what looks secret, and the connection's own secrets wherever they stand.
-func (t *Trace) blank(text string) string {
+func (t *Trace) blank(text string) string { return redactText(t.blankSecrets(text)) }
+
+func (t *Trace) blankSecrets(text string) string {
 	for _, secret := range t.conn.Secrets {
 		if v := secret.Reveal(); len(v) >= 4 {
-			text = string(bytes.ReplaceAll([]byte(text), []byte(v), []byte(redacted)))
+			text = strings.ReplaceAll(text, v, redacted)
 		}
 	}
-	return redactText(text)
+	return text
 }
 
-const traceBody = 4 << 10
+// A trace shows traceBody bytes of a body. traceMore are read besides, so that a secret is whole when it is looked for.
+const (
+	traceBody = 4 << 10
+	traceMore = 4 << 10
+)
 
 // tap notes what goes over the wire for calls that are traced. It stands between auth and the wire.
 func tap(next http.RoundTripper) http.RoundTripper {
@@ -93,7 +100,7 @@ func (t *Trace) exchange(next http.RoundTripper, r *http.Request) (*http.Respons
 	x := Exchange{Method: r.Method, URL: t.blank(redactTarget(t.conn.Base.String() + target(r))), Header: t.blankHeader(r.Header)}
 	if r.GetBody != nil {
 		if body, err := r.GetBody(); err == nil {
-			x.Body = t.excerpt(body)
+			x.Body = t.sentBody(body, r)
 		}
 	}
 	start := time.Now()
@@ -103,7 +110,7 @@ func (t *Trace) exchange(next http.RoundTripper, r *http.Request) (*http.Respons
 		x.Error = t.blank(err.Error())
 	} else {
 		x.Status, x.Answer = resp.StatusCode, t.blankHeader(resp.Header)
-		head, _ := io.ReadAll(io.LimitReader(resp.Body, traceBody))
+		head, _ := io.ReadAll(io.LimitReader(resp.Body, traceBody+traceMore))
 		resp.Body = &joinedBody{Reader: io.MultiReader(bytes.NewReader(head), resp.Body), Closer: resp.Body}
 		x.Content = t.blankBody(head, r, resp)
 	}
@@ -118,7 +125,7 @@ func (t *Trace) blankBody(head []byte, r *http.Request, resp *http.Response) str
 	if t.conn.Route(r.Method, rawPath(r)).SignIn != nil && resp.StatusCode/100 == 2 {
 		return redacted
 	}
-	return t.blank(string(head))
+	return t.excerpt(head)
 }
 
 func (t *Trace) blankHeader(h http.Header) http.Header {
@@ -131,11 +138,26 @@ func (t *Trace) blankHeader(h http.Header) http.Header {
 	return shown
 }
 
-func (t *Trace) excerpt(body io.ReadCloser) string {
+// sentBody hides the whole body of a sign-in: which of its fields are secret is the vendor's own affair.
+func (t *Trace) sentBody(body io.ReadCloser, r *http.Request) string {
 	defer func() { _ = body.Close() }()
-	head, err := io.ReadAll(io.LimitReader(body, traceBody))
-	if err != nil {
+	head, err := io.ReadAll(io.LimitReader(body, traceBody+traceMore))
+	switch {
+	case err != nil || len(head) == 0:
 		return ""
+	case t.conn.Route(r.Method, rawPath(r)).SignIn != nil:
+		return redacted
 	}
-	return t.blank(string(head))
+	return t.excerpt(head)
+}
+
+// excerpt blanks the head of a body and cuts it then: half a secret would not be found. Of a body that is longer than head the last
+// traceMore bytes are left out, because the secret that they may begin with is cut off too.
+func (t *Trace) excerpt(head []byte) string {
+	text := redactBody(t.blankSecrets(string(head)))
+	shown := min(len(text), traceBody)
+	if len(head) == traceBody+traceMore && !strings.HasSuffix(strings.TrimSuffix(text, `"`), redacted) {
+		shown = max(0, min(shown, len(text)-traceMore))
+	}
+	return strings.ToValidUTF8(text[:shown], "")
 }

@@ -72,7 +72,7 @@ func (t *Trace) Shown(resp *http.Response, body []byte) (header http.Header, tex
 	if t.call != nil && t.call.Route.SignIn != nil && resp.StatusCode/100 == 2 && !isOurToken(body) {
 		return header, redacted
 	}
-	return header, t.blank(string(body))
+	return header, redactBody(t.blankSecrets(string(body)))
 }
 
 // isOurToken tells the token JSON of a view, whose only secret is access_token, from a vendor's own, whose names nobody knows.
