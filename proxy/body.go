@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"sluice/internal/fault"
 )
@@ -115,6 +117,7 @@ func readFull(from io.Reader, data []byte) error {
 type callerBody struct {
 	mu     sync.Mutex
 	from   io.Reader
+	conn   net.Conn // what it comes from; nil in tests
 	closed bool
 }
 
@@ -124,6 +127,9 @@ func (b *callerBody) Read(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
+	}
+	if b.conn != nil {
+		_ = b.conn.SetReadDeadline(time.Now().Add(bodyPatience)) // a closed connection fails in Read
 	}
 	n, err := b.from.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -64,7 +64,7 @@ func (f *Front) App(listener string) *fiber.App {
 		DisableStartupMessage: true, DisableDefaultDate: true, DisableDefaultContentType: true, DisableHeaderNormalizing: true,
 		DisablePreParseMultipartForm: true, StreamRequestBody: true, ReduceMemoryUsage: true,
 		BodyLimit:      int(max(set.Bounds.RequestBody, 1)),
-		ReadBufferSize: head, IdleTimeout: set.Serving.Idle, ReadTimeout: readTimeout, Concurrency: 1 << 20,
+		ReadBufferSize: head, IdleTimeout: set.Serving.Idle, ReadTimeout: headPatience, Concurrency: 1 << 20,
 		RequestMethods: methods,
 		ErrorHandler:   func(c *fiber.Ctx, err error) error { return f.engineError(c.Context(), err) },
 	})
@@ -74,15 +74,13 @@ func (f *Front) App(listener string) *fiber.App {
 	server.CloseOnShutdown = true
 	server.ErrorHandler = func(c *fasthttp.RequestCtx, err error) { _ = f.engineError(c, err) }
 	server.Logger = engineLog{f.log}
+	server.HeaderReceived = beforeBody
 	app.Use(func(c *fiber.Ctx) error {
 		f.serve(c.Context(), listener)
 		return nil
 	})
 	return app
 }
-
-// readTimeout bounds how long a caller may take to send a whole request.
-const readTimeout = 5 * time.Minute
 
 // serve answers one request.
 func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {
@@ -120,14 +118,14 @@ func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {
 // request finds the upstream of a request, admits its consumer and copies the request out of the engine.
 func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string, call *Call) (*upstream, *http.Request, error) {
 	if err := wellFormed(&c.Request.Header); err != nil {
-		c.Response.Header.SetConnectionClose()
+		turnAway(c)
 		return nil, nil, err
 	}
 	host := string(c.Request.Header.Host())
 	place, err := locate(gen, listener, host, string(c.Request.Header.RequestURI()))
 	if err != nil {
 		if fault.Of(err).Status == http.StatusBadRequest {
-			c.Response.Header.SetConnectionClose()
+			turnAway(c)
 		}
 		return nil, nil, err
 	}

@@ -6,11 +6,33 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"sluice/internal/fault"
 )
+
+// How long a caller may take to send: a TLS handshake, a first head, and the head of a later request from its first byte on; and then
+// each piece of a body.
+const (
+	headPatience = 10 * time.Second
+	bodyPatience = time.Minute
+)
+
+// beforeBody tells the engine what to read of a body before the request is looked at: of one that will stream, a byte, so that a
+// request that is refused by its head alone need not wait for its caller to send more.
+func beforeBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	length := h.ContentLength()
+	if length == 0 || length < -1 {
+		return fasthttp.RequestConfig{}
+	}
+	config := fasthttp.RequestConfig{ReadTimeout: bodyPatience}
+	if length > smallBody {
+		config.MaxRequestBodySize = 1
+	}
+	return config
+}
 
 // engineLog keeps the engine's own complaints (a client that sent garbage) at debug level.
 type engineLog struct{ log *slog.Logger }
@@ -65,7 +87,7 @@ func (f *Front) engineError(c *fasthttp.RequestCtx, err error) error {
 		why = fault.New("front", http.StatusRequestTimeout, "request_timeout", "the request took too long to arrive")
 	}
 	f.log.Debug("request refused by the engine", "code", why.Code, "error", class)
-	c.Response.Header.SetConnectionClose()
+	turnAway(c)
 	writeFault(c, nil, nil, why.Because(class))
 	return nil
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -92,9 +91,6 @@ func hostName(host string) string {
 // smallBody is the length up to which a request's body is read before it is sent, so that it can be sent again.
 const smallBody = 64 << 10
 
-// lingering is how much of a body that is too long is read for the sake of an answer that arrives.
-const lingering = 1 << 20
-
 // newRequest copies a request out of the engine. A short body is in memory; a longer one, or one of unknown length, streams.
 func newRequest(c *fasthttp.RequestCtx, call *Call, method string, p place, header http.Header) (*http.Request, error) {
 	base := call.Connection.Base
@@ -117,20 +113,18 @@ func newRequest(c *fasthttp.RequestCtx, call *Call, method string, p place, head
 	switch {
 	case length == 0 || stream == nil && length < 0:
 	case length > 0 && int64(length) > call.Connection.Bounds.RequestBody:
-		c.Response.Header.SetConnectionClose()
-		// A caller who is still sending would see a reset instead of the answer; one who sends very much more must.
-		_, _ = io.CopyN(io.Discard, stream, lingering)
+		turnAway(c)
 		return nil, fault.New("front", http.StatusRequestEntityTooLarge, "request_too_large",
 			"the request's body is longer than limits.request_body allows (%d bytes)", call.Connection.Bounds.RequestBody)
 	case length > 0 && length <= smallBody:
 		data := make([]byte, length)
 		if err := readFull(stream, data); err != nil {
-			c.Response.Header.SetConnectionClose()
+			turnAway(c)
 			return nil, badBody(err)
 		}
 		setRequestBody(r, data)
 	default:
-		r.Body = &callerBody{from: stream}
+		r.Body = &callerBody{from: stream, conn: c.Conn()}
 		r.ContentLength = int64(length) // -1: chunked
 	}
 	return r, nil

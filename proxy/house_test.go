@@ -14,6 +14,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"sluice/configs"
 	"sluice/connectors"
 	"sluice/proxy"
@@ -74,6 +76,12 @@ func load(t testing.TB, sluice string, more map[string]string, vars ...string) *
 // open builds a house of set and serves it until the test ends.
 func open(t testing.TB, set *connectors.Set) *house {
 	t.Helper()
+	return openWith(t, set, proxy.WritePatience, func(*fasthttp.Server) {})
+}
+
+// openWith is open with a house that waits this long for a caller to read, and whose engine is made ready by adjust.
+func openWith(t testing.TB, set *connectors.Set, patience time.Duration, adjust func(*fasthttp.Server)) *house {
+	t.Helper()
 	h := &house{metrics: proxy.NewMetrics(), ring: proxy.NewRing(100), log: &logBuffer{}}
 	h.upstreams = proxy.NewUpstreams(proxy.Options{
 		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: h.metrics, Ring: h.ring,
@@ -84,12 +92,13 @@ func open(t testing.TB, set *connectors.Set) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	front := proxy.NewFront(ctx, h.upstreams)
 	app := front.App("main")
+	adjust(app.Server())
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- app.Listener(ln) }()
+	go func() { served <- app.Listener(proxy.Callers(ln, patience)) }()
 	t.Cleanup(func() {
 		if err := app.ShutdownWithTimeout(5 * time.Second); err != nil {
 			t.Errorf("shutdown: %v", err)

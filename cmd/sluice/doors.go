@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/connectors"
+	"sluice/proxy"
 )
 
 // plan is a door that the configuration wants to be open.
@@ -204,8 +205,11 @@ func (d *doors) start(o *door, accept bool) {
 		go o.socket.accept(d.log)
 	}
 	var listener net.Listener = o.hatch
+	if !o.admin {
+		listener = proxy.Callers(listener, proxy.WritePatience)
+	}
 	if o.tls.Load() != nil {
-		listener = tls.NewListener(o.hatch, &tls.Config{
+		listener = tls.NewListener(listener, &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return o.tls.Load(), nil },
 		})
