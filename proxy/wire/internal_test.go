@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +92,26 @@ func TestTarget(t *testing.T) {
 		{"/api", url.URL{RawPath: "/..;v=1/x"}, ""},
 		{"/api", url.URL{RawPath: "/a%2Fb/../.."}, ""},
 		{"/api", url.URL{RawPath: "/a//../../x"}, ""},
+		{"/api", url.URL{RawPath: "/%%32e./x"}, ""},
+		{"/api", url.URL{RawPath: "/..%20/x"}, ""},
+		{"/api", url.URL{RawPath: "/.%0a./x"}, ""},
+		{"/api", url.URL{RawPath: "/%u002e%u002e/x"}, ""},
+		{"/api", url.URL{RawPath: "/a/%25U002E./x"}, ""},
+		{"/api", url.URL{RawPath: "/%c0%ae%c0%ae/x"}, ""},
+		{"/api", url.URL{RawPath: "/.%25c0%25ae/x"}, ""},
+		{"/api", url.URL{RawPath: "/%c0%2e./x"}, ""},
+		{"/api", url.URL{RawPath: "/\xc0\xae./x"}, ""},
+		{"/api", url.URL{RawPath: "/..%c1%9cx"}, ""},
+		{"/api", url.URL{RawPath: "/%e0%80%ae./x"}, ""},
+		{"/api", url.URL{RawPath: "/%f0%80%80%ae./x"}, ""},
+		{"/api", url.URL{RawPath: "/%f8%80%80%80%ae./x"}, ""},
+		{"/api", url.URL{RawPath: "/%fc%80%80%80%80%ae./x"}, ""},
+		{"/api", url.URL{RawPath: "/.%00./x"}, ""},
+		{"/api", url.URL{RawPath: "/..%2500x"}, ""},
+		{"/api", url.URL{RawPath: "/%e0%a4%a8/%f0%9f%98%80/%c3%a9"}, "/api/%e0%a4%a8/%f0%9f%98%80/%c3%a9"},
+		{"/api", url.URL{RawPath: "/voil%e0/%f8re/50%25%20off/100%/%u/%user1"}, "/api/voil%e0/%f8re/50%25%20off/100%/%u/%user1"},
+		{"/api", url.URL{RawPath: "/x", RawQuery: "a=%00%u002e%c0%ae"}, "/api/x?a=%00%u002e%c0%ae"},
+		{"", url.URL{RawPath: "/%u002e%u002e/%c0%ae/.%00."}, "/%u002e%u002e/%c0%ae/.%00."},
 		{"", url.URL{RawPath: "/a b"}, ""},
 		{"", url.URL{RawPath: "/a\r\nX: 1"}, ""},
 		{"", url.URL{RawPath: "/a#b"}, ""},
@@ -114,6 +136,7 @@ func FuzzTarget(f *testing.F) {
 	f.Add("/a%2Fb//c", "x=1")
 	f.Add("/..%5c..%252f", "")
 	f.Add("/a/..;/b", "?")
+	f.Add("/%u002e%25u002e/.%00./%c0%ae", "")
 	f.Fuzz(func(t *testing.T, path, query string) {
 		got, err := appendTarget(nil, "/api", &url.URL{RawPath: path, RawQuery: query})
 		if err != nil || path == "" {
@@ -135,14 +158,15 @@ func FuzzTarget(f *testing.F) {
 	})
 }
 
-// resolve walks a path as the laxest vendor does: unescape until it is stable, backslash is slash, parameters are cut off.
+// resolve walks a path as the laxest vendor does: unescape in every form until it is stable, drop NULs, backslash is slash,
+// parameters are cut off.
 func resolve(path string) (climbed bool) {
-	for {
-		next, err := url.PathUnescape(path)
-		if err != nil || next == path {
-			break
+	for before := ""; path != before; {
+		before = path
+		for _, form := range lax {
+			path = form.ReplaceAllStringFunc(path, unescapeLax)
 		}
-		path = next
+		path = longer.Replace(path)
 	}
 	depth := 0
 	for name := range strings.SplitSeq(strings.ReplaceAll(path, `\`, "/"), "/") {
@@ -159,6 +183,20 @@ func resolve(path string) (climbed bool) {
 		}
 	}
 	return false
+}
+
+// lax are the escapes that some server or other reads: %2e, and %u002e of IIS.
+var lax = []*regexp.Regexp{regexp.MustCompile(`%[0-9a-fA-F]{2}`), regexp.MustCompile(`%[uU]00[0-7][0-9a-fA-F]`)}
+
+// longer is what old decoders make of UTF-8 in more bytes than it needs, and of a NUL.
+var longer = strings.NewReplacer("\xc0\xae", ".", "\xc0\xaf", "/", "\xc1\x9c", `\`, "\xe0\x80\xae", ".", "\xe0\x80\xaf", "/", "\x00", "")
+
+func unescapeLax(s string) string {
+	n, err := strconv.ParseUint(s[len(s)-2:], 16, 8)
+	if err != nil {
+		panic(err) // lax matches hexadecimal digits alone
+	}
+	return string([]byte{byte(n)})
 }
 
 // FuzzParseHead: a head is either refused, or says one length in one way, and every value it yields stood in it.
