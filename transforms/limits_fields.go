@@ -47,8 +47,8 @@ func (a *answer) index(prefix string) {
 		if !ok {
 			continue
 		}
-		l := Limits{Policy: strings.ToLower(name[len(prefix):]), From: Origin{Limit: name, Remaining: name, Reset: name}}
-		if !readIndex(&l, value, a.now) {
+		l := Limits{Policy: strings.ToLower(name[len(prefix):])}
+		if !readIndex(&l, name, value, a.now) {
 			a.unreadable(name, value)
 			continue
 		}
@@ -56,7 +56,8 @@ func (a *answer) index(prefix string) {
 	}
 }
 
-func readIndex(l *Limits, value string, now time.Time) bool {
+// readIndex reads total, remaining and resets out of the header of this name.
+func readIndex(l *Limits, name, value string, now time.Time) bool {
 	for part := range strings.SplitSeq(value, ";") {
 		key, text, ok := strings.Cut(trimBlanks(part), "=")
 		v, readable := number(trimBlanks(text))
@@ -65,15 +66,15 @@ func readIndex(l *Limits, value string, now time.Time) bool {
 		}
 		switch key {
 		case "total":
-			l.Limit, l.HasLimit = v, true
+			l.Limit, l.HasLimit, l.From.Limit = v, true, name
 		case "remaining":
-			l.Remaining, l.HasRemaining = v, true
+			l.Remaining, l.HasRemaining, l.From.Remaining = v, true, name
 		case "resets":
 			at, ok := parseDelta(trimBlanks(text), time.Second, now)
 			if !ok {
 				return false
 			}
-			l.Reset, l.ResetAfter = at, at.Sub(now)
+			l.Reset, l.ResetAfter, l.From.Reset = at, at.Sub(now), name
 		}
 	}
 	return !l.empty()
