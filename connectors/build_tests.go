@@ -29,7 +29,7 @@ func (b *connectorBuild) tests(views map[string]*View) {
 
 func (b *connectorBuild) test(key string, entry testEntry) Test {
 	t := Test{
-		Name: entry.Name, View: entry.View,
+		Name: entry.Name, View: entry.View, Unread: entry.Unread,
 		Request: b.exchange(key+".request", entry.Request.contentEntry),
 		Answer:  b.exchange(key+".answer", entry.Answer.contentEntry),
 		Expect:  b.exchange(key+".expect", entry.Expect.contentEntry),

@@ -105,6 +105,7 @@ type testEntry struct {
 	Sent    *sentEntry    `yaml:"sent" jsonschema_description:"What the vendor must get of it."`
 	Answer  answerEntry   `yaml:"answer" jsonschema:"required" jsonschema_description:"What the vendor answers."`
 	Expect  answerEntry   `yaml:"expect" jsonschema:"required" jsonschema_description:"What the caller must get."`
+	Unread  int           `yaml:"unread" jsonschema:"minimum=0,default=0" jsonschema_description:"How many values the transforms must leave as they were because they cannot be read."`
 }
 
 // headersEntry is header values by name; [] in an expectation says that the header must be absent.

@@ -15,6 +15,7 @@ type Test struct {
 	Sent    *Exchange // what the vendor must have got; nil = not checked
 	Answer  Exchange
 	Expect  Exchange
+	Unread  int                                                // how many values transforms must leave as they were because they cannot be read
 	Where   func(key, format string, args ...any) strict.Fault // a fault of this test at one of its keys, such as expect.status
 }
 

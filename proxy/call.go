@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/connectors"
@@ -36,10 +37,11 @@ type Call struct {
 	Answered string              // who answered: cache, signin, breaker, pace, auth, wire …
 	Cached   string              // cache: hit, stale, miss; "" = no rule
 	Attempts int                 // retry: how often it was sent
-	Unread   int                 // transform: values that could not be read and were left as they were
+	Unread   int                 // transform, pace: values that could not be read and were left as they were
 
 	trace    *Trace
-	waits    func() // told once when somebody begins to wait for this call's end
+	inside   atomic.Bool // it is counted among the requests inside
+	waits    func()      // told once when somebody begins to wait for this call's end
 	room     [1]transforms.Limits
 	parent   context.Context
 	deadline time.Time
@@ -89,6 +91,14 @@ func newCall(parent context.Context, deadline time.Time) *Call {
 func (c *Call) Note(stage, format string, args ...any) {
 	if c != nil && c.trace != nil {
 		c.trace.add(stage, format, args...)
+	}
+}
+
+// left counts a value that could not be read and keeps the reason for whoever traces this call.
+func (c *Call) left(stage, format string, args ...any) {
+	c.Unread++
+	if c.trace != nil {
+		c.trace.leave(stage, format, args...)
 	}
 }
 

@@ -170,8 +170,8 @@ func (p *pacer) leave(call *Call, r *http.Request, resp *http.Response, tickets 
 	if p.conn.Connector.Limits != nil {
 		var unread []error
 		call.Limits, unread = p.conn.Connector.Limits.Append(call.room[:0], resp.Header, now)
-		if len(unread) > 0 {
-			call.Unread += len(unread)
+		for _, why := range unread {
+			call.left("pace", "left as it was: %v", why)
 		}
 	}
 	if call.Refused {

@@ -21,6 +21,7 @@ type Trace struct {
 
 	mu    sync.Mutex
 	words []Word
+	left  []string
 	calls []Exchange
 }
 
@@ -52,6 +53,21 @@ func (t *Trace) Words() []Word {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.words)
+}
+
+// Left returns why values were left as they were: what could not be read, and by which transform.
+func (t *Trace) Left() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.left)
+}
+
+// leave notes a value that a stage left as it was.
+func (t *Trace) leave(stage, format string, args ...any) {
+	t.add(stage, format, args...)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left = append(t.left, t.blank(fmt.Sprintf(format, args...)))
 }
 
 // Exchanges returns what went over the wire, sign-ins included, in order.

@@ -152,13 +152,11 @@ func (t *transformer) message(call *Call, r *http.Request, h http.Header) *trans
 // run applies fs and counts what could not be read. A body that does not fit in memory is left as it is.
 func (t *transformer) run(call *Call, fs []transforms.Func, m *transforms.Message, load func() ([]byte, error)) error {
 	unread, err := transforms.Run(fs, m, load)
-	call.Unread += len(unread)
 	for _, why := range unread {
-		call.Note("transform", "left as it was: %v", why)
+		call.left("transform", "left as it was: %v", why)
 	}
 	if errors.Is(err, errTooLong) || errors.Is(err, errCoding) {
-		call.Unread++
-		call.Note("transform", "body left as it was: %v", err)
+		call.left("transform", "body left as it was: %v", err)
 		m.Body = nil
 		return nil
 	}
@@ -172,7 +170,7 @@ func (t *transformer) run(call *Call, fs []transforms.Func, m *transforms.Messag
 func (t *transformer) token(call *Call, resp *http.Response, now time.Time) error {
 	data, err := t.body(resp)
 	if errors.Is(err, errTooLong) || errors.Is(err, errCoding) {
-		call.Unread++
+		call.left("transform", "body left as it was: %v", err)
 		return nil
 	}
 	if err != nil {
@@ -180,8 +178,7 @@ func (t *transformer) token(call *Call, resp *http.Response, now time.Time) erro
 	}
 	token, err := transforms.ReadToken(call.Route.SignIn.Token, resp.StatusCode, resp.Header, data, now)
 	if err != nil {
-		call.Unread++
-		call.Note("transform", "the answer holds no token that could be read: %v", err)
+		call.left("transform", "the answer holds no token that could be read: %v", err)
 		return nil
 	}
 	setBody(resp, transforms.TokenJSON(token, now))

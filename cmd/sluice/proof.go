@@ -88,6 +88,7 @@ func (p *proof) run(ctx context.Context) {
 		p.fault("expect", "the answer broke off: %v", err)
 		return
 	}
+	p.compareUnread(trace)
 	p.compareSent()
 	p.compareAnswer(&message{status: resp.StatusCode, header: resp.Header, body: body})
 }

@@ -12,11 +12,26 @@ import (
 	"unicode/utf8"
 
 	"sluice/connectors"
+	"sluice/proxy"
 )
 
 // fault notes that the test failed at one of its keys.
 func (p *proof) fault(key, format string, args ...any) {
 	p.faults = append(p.faults, p.test.Where(key, "test %q: %s", p.test.Name, fmt.Sprintf(format, args...)))
+}
+
+// compareUnread compares how many values the transforms left as they were. A transform that could not do its work looks like one that had
+// nothing to do: without this a test would prove nothing of it.
+func (p *proof) compareUnread(trace *proxy.Trace) {
+	got := trace.Outcome().Unread
+	if got == p.test.Unread {
+		return
+	}
+	why := "every value could be read"
+	if left := trace.Left(); len(left) > 0 {
+		why = strings.Join(left, "; ")
+	}
+	p.fault("unread", "got %d of the values left as they were, want %d: %s", got, p.test.Unread, why)
 }
 
 // compareSent compares what the vendor got, where the test says something of it.

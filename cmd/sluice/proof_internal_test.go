@@ -98,6 +98,34 @@ func TestCheckFindsEachFailure(t *testing.T) {
 	}
 }
 
+// TestCheckFindsATransformThatDidNothing: a value that is left as it was, because it cannot be read, passes only where the test says so.
+func TestCheckFindsATransformThatDidNothing(t *testing.T) {
+	t.Parallel()
+	const failing = `name: acme
+base_url: https://acme.invalid
+response:
+  - jq: .data[0].name.first
+tests:
+  - name: unreadable
+    request: {path: /users}
+    answer: {json: {data: {}}}
+    expect: {json: {data: {}}}
+`
+	code, out, file := checked(t, failing)
+	want := file + ":6:5: tests[0].unread: test \"unreadable\": got 1 of the values left as they were, want 0: left as it was: jq: "
+	if code != exitUnwell || !strings.Contains(out, want) {
+		t.Errorf("a transform that failed: got exit code %d and\n%swant %d and %s…", code, out, exitUnwell, want)
+	}
+	if code, out, _ := checked(t, failing+"    unread: 1\n"); code != exitOK {
+		t.Errorf("said so: got exit code %d and\n%swant 0", code, out)
+	}
+	code, out, file = checked(t, acme+"    unread: 2\n")
+	want = file + ":26:13: tests[1].unread: test \"a body as it is\": got 0 of the values left as they were, want 2: every value could be read\n"
+	if code != exitUnwell || !strings.Contains(out, want) {
+		t.Errorf("none left: got exit code %d and\n%swant %d and %s", code, out, exitUnwell, want)
+	}
+}
+
 func TestCheckJSON(t *testing.T) {
 	t.Parallel()
 	code, out, file := checked(t, strings.Replace(acme, "expect:\n      status: 201", "expect:\n      status: 200", 1), "-o", "json")
