@@ -69,8 +69,8 @@ func unprintable(s string) string {
 }
 
 // climbs reports whether path, read in the way worst for us, leaves the folder it starts in. Vendors differ in what they take
-// for a dot segment (%2e, doubly encoded, "..;x" in servlet containers, ".. " on Windows) and for a slash (\, %2f, %5c); each step counts as the
-// reading that climbs most, so a path that passes stays inside for every one of them.
+// for a dot segment (%2e, doubly encoded, "..;x" in servlet containers, ".. " on Windows) and for a slash (\, %2f, %5c); each step
+// counts as the reading that climbs most, so a path that passes stays inside for every one of them.
 func climbs(path string) bool {
 	if !strings.Contains(path, "..") && strings.IndexByte(path, '%') < 0 {
 		return false
