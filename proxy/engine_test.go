@@ -77,3 +77,29 @@ func TestMalformedRequestsKeepTheirSecrets(t *testing.T) {
 		t.Errorf("the log says nothing of what was refused, so nothing was proved:\n%s", said)
 	}
 }
+
+// TestUnspokenRequests: a method or version that Sluice does not speak is answered in Sluice's shape and goes nowhere.
+func TestUnspokenRequests(t *testing.T) {
+	t.Parallel()
+	h := open(t, load(t, atVendor(serve(t, http.HandlerFunc(echo)), ""), nil))
+	for line, want := range map[string]struct {
+		status int
+		code   string
+	}{
+		"FOO /tdx/a HTTP/1.1": {501, "unknown_method"},
+		"get /tdx/a HTTP/1.1": {501, "unknown_method"},
+		"GET /tdx/a HTTP/2.0": {505, "unknown_version"},
+		"GET /tdx/a HTTP/1.9": {505, "unknown_version"},
+		"GET /tdx/a HTTP/0.9": {505, "unknown_version"},
+		"GET /tdx/a HTTP/1.0": {200, ""},
+	} {
+		conn, r := dial(t, h)
+		resp, body := tell(t, conn, r, line+"\r\nHost: x\r\n\r\n")
+		if resp.StatusCode != want.status || !strings.Contains(body, want.code) {
+			t.Errorf("%s: answer %d %s, want %d %s", line, resp.StatusCode, body, want.status, want.code)
+		}
+		if resp.Header.Get("X-Sluice-Stage") == "" || resp.Header.Get("X-Sluice-Request-Id") == "" {
+			t.Errorf("%s: got headers %v, want Sluice's", line, resp.Header)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -44,7 +45,7 @@ func NewFront(ctx context.Context, upstreams *Upstreams) *Front {
 	}
 }
 
-// methods are all that a vendor's API may want; the engine answers 400 to others.
+// methods are all that a vendor's API may want.
 var methods = []string{
 	"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT",
 	"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "LINK", "UNLINK", "QUERY", "MERGE",
@@ -75,6 +76,14 @@ func (f *Front) App(listener string) *fiber.App {
 	server.ErrorHandler = func(c *fasthttp.RequestCtx, err error) { _ = f.engineError(c, err) }
 	server.Logger = engineLog{f.log}
 	server.HeaderReceived = beforeBody
+	routed := server.Handler
+	server.Handler = func(c *fasthttp.RequestCtx) {
+		if known(c.Method()) {
+			routed(c)
+			return
+		}
+		f.serve(c, listener) // the router would answer for itself
+	}
 	app.Use(func(c *fiber.Ctx) error {
 		f.serve(c.Context(), listener)
 		return nil
@@ -90,12 +99,13 @@ func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {
 	defer func() {
 		if p := recover(); p != nil {
 			f.log.Error("panic while answering a request", "id", call.ID, "panic", p, "stack", string(debug.Stack()))
-			f.inFlight.Add(-1)
+			f.leave(call)
 			writeFault(c, call, nil, fault.Of(fmt.Errorf("panic: %v", p)))
 			call.end(context.Canceled)
 		}
 	}()
 	inside := f.inFlight.Add(1)
+	call.inside.Store(true)
 	gen := f.upstreams.live.Load()
 	if limit := gen.set.Serving.InFlight; limit > 0 && inside > int64(limit) {
 		f.refuse(c, call, nil, fault.New("front", http.StatusServiceUnavailable, "overloaded",
@@ -121,6 +131,10 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 		turnAway(c)
 		return nil, nil, err
 	}
+	if err := spoken(&c.Request.Header); err != nil {
+		turnAway(c)
+		return nil, nil, err
+	}
 	host := string(c.Request.Header.Host())
 	place, err := locate(gen, listener, host, string(c.Request.Header.RequestURI()))
 	if err != nil {
@@ -132,7 +146,11 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 	up := place.upstream
 	call.Remote = remoteOf(c)
 	call.Connection = up.connection
-	header := wire.FromRequest(&c.Request.Header)
+	header, err := wire.FromRequest(&c.Request.Header)
+	if err != nil { // wellFormed is no laxer; what slips through it must not go on as the engine read it
+		turnAway(c)
+		return nil, nil, ambiguous("its head is not well-formed").Because(err)
+	}
 	method := methodName(c.Method())
 	asks := asking{
 		proxyAuthorization: string(c.Request.Header.Peek(fasthttp.HeaderProxyAuthorization)),
@@ -173,6 +191,10 @@ func methodName(raw []byte) string {
 	return string(raw)
 }
 
+func known(method []byte) bool {
+	return slices.ContainsFunc(methods, func(m string) bool { return string(method) == m })
+}
+
 func schemeOf(c *fasthttp.RequestCtx) string {
 	if c.IsTLS() {
 		return "https://"
@@ -198,9 +220,16 @@ func plain(text []byte) bool {
 	return true
 }
 
+// leave gives the place of a call inside back, once, whoever is first to end it.
+func (f *Front) leave(call *Call) {
+	if call.inside.CompareAndSwap(true, false) {
+		f.inFlight.Add(-1)
+	}
+}
+
 // refuse answers with a fault.
 func (f *Front) refuse(c *fasthttp.RequestCtx, call *Call, r *http.Request, err error) {
-	f.inFlight.Add(-1)
+	f.leave(call)
 	if isHangUp(err) {
 		c.Response.Header.SetConnectionClose()
 	}
@@ -243,7 +272,7 @@ func (b *answerBody) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, b.R
 // Close implements io.Closer. The engine calls it once.
 func (b *answerBody) Close() error {
 	err := b.ReadCloser.Close()
-	b.front.inFlight.Add(-1)
+	b.front.leave(b.call)
 	b.call.end(context.Canceled)
 	return err
 }

@@ -20,18 +20,14 @@ const (
 	bodyPatience = time.Minute
 )
 
-// beforeBody tells the engine what to read of a body before the request is looked at: of one that will stream, a byte, so that a
-// request that is refused by its head alone need not wait for its caller to send more.
+// beforeBody tells the engine what to read of a body before the request is looked at: a byte, so that a request that is
+// refused by its head alone need not wait for its caller to send more. The rest streams.
 func beforeBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	length := h.ContentLength()
 	if length == 0 || length < -1 {
 		return fasthttp.RequestConfig{}
 	}
-	config := fasthttp.RequestConfig{ReadTimeout: bodyPatience}
-	if length > smallBody {
-		config.MaxRequestBodySize = 1
-	}
-	return config
+	return fasthttp.RequestConfig{ReadTimeout: bodyPatience, MaxRequestBodySize: 1}
 }
 
 // engineLog keeps the engine's own complaints (a client that sent garbage) at debug level.

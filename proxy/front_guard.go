@@ -10,7 +10,7 @@ import (
 )
 
 // wellFormed refuses what two HTTP parsers could read differently (request smuggling): both Content-Length and Transfer-Encoding, a
-// repeated or odd Content-Length, a Transfer-Encoding other than chunked, folded lines, white space before a colon, control
+// repeated or odd Content-Length, a Transfer-Encoding other than chunked, lines that end in a bare LF, folded lines, white space before a colon, control
 // characters, and more than one Host. It looks at the bytes as they came, not at what the engine made of them.
 func wellFormed(h *fasthttp.RequestHeader) error {
 	var lengths, encodings, hosts int
@@ -18,7 +18,10 @@ func wellFormed(h *fasthttp.RequestHeader) error {
 	for len(raw) > 0 {
 		var line []byte
 		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
-		line = bytes.TrimSuffix(line, []byte{'\r'})
+		line, crlf := bytes.CutSuffix(line, []byte{'\r'})
+		if !crlf {
+			return ambiguous("a header line does not end in CRLF")
+		}
 		if len(line) == 0 {
 			continue
 		}
@@ -32,12 +35,12 @@ func wellFormed(h *fasthttp.RequestHeader) error {
 		switch {
 		case equalFold(name, "content-length"):
 			lengths++
-			if !isDigits(bytes.TrimSpace(value)) {
+			if !isDigits(bytes.Trim(value, " \t")) {
 				return ambiguous("Content-Length is not a number")
 			}
 		case equalFold(name, "transfer-encoding"):
 			encodings++
-			if !equalFold(bytes.TrimSpace(value), "chunked") {
+			if !equalFold(bytes.Trim(value, " \t"), "chunked") {
 				return ambiguous("Transfer-Encoding is not chunked")
 			}
 		case equalFold(name, "host"):
@@ -51,6 +54,17 @@ func wellFormed(h *fasthttp.RequestHeader) error {
 		return ambiguous("it has more than one Host")
 	case encodings > 0 && !h.IsHTTP11():
 		return ambiguous("Transfer-Encoding needs HTTP/1.1")
+	}
+	return nil
+}
+
+// spoken refuses a version or a method that Sluice does not speak.
+func spoken(h *fasthttp.RequestHeader) error {
+	if version := string(h.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
+		return fault.New("front", http.StatusHTTPVersionNotSupported, "unknown_version", "this version of HTTP is not spoken here; use HTTP/1.1")
+	}
+	if !known(h.Method()) {
+		return fault.New("front", http.StatusNotImplemented, "unknown_method", "this method is not spoken here")
 	}
 	return nil
 }

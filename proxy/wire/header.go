@@ -18,15 +18,16 @@ const Spelling = "\x00spelling"
 
 // FromRequest copies the end-to-end headers out of h; nothing of the result aliases h. Host, Expect, Content-Length and the
 // hop-by-hop headers stay behind: they are fields of http.Request or end here. Names as the caller spelled them are kept under
-// Spelling when the server was told not to normalise them (fasthttp.Server.DisableHeaderNamesNormalizing).
-func FromRequest(h *fasthttp.RequestHeader) http.Header {
-	// The raw lines keep repeated headers and spellings that fasthttp's own view has merged or lost.
+// Spelling when the server was told not to normalise them (fasthttp.Server.DisableHeaderNamesNormalizing). A head that another
+// parser could read differently is an error.
+func FromRequest(h *fasthttp.RequestHeader) (http.Header, error) {
+	// The raw lines keep repeated headers and spellings that fasthttp's own view has merged or lost. An h that was not read from a
+	// wire has none.
 	if raw := h.RawHeaders(); len(raw) > 0 {
-		if m, err := parseFields(string(raw), true); err == nil {
-			return m.header
-		}
+		m, err := parseFields(string(raw), true)
+		return m.header, err
 	}
-	return gather(h.All(), true)
+	return gather(h.All(), true), nil
 }
 
 // ToRequest adds header to h in the spelling that came in. It switches h's special treatment of some names off, which would

@@ -27,6 +27,26 @@ func received(t testing.TB, lines string) *fasthttp.RequestHeader {
 	return h
 }
 
+// taken is what FromRequest makes of a head that is well-formed.
+func taken(t testing.TB, h *fasthttp.RequestHeader) http.Header {
+	t.Helper()
+	header, err := wire.FromRequest(h)
+	if err != nil {
+		t.Fatalf("FromRequest: %v", err)
+	}
+	return header
+}
+
+// TestFromRequestRefuses: what fasthttp reads leniently is not handed on as fasthttp read it.
+func TestFromRequestRefuses(t *testing.T) {
+	t.Parallel()
+	for _, lines := range []string{"X-A: b\nContent-Length: 101\r\n", "X-A: one\r\n two\r\n"} {
+		if got, err := wire.FromRequest(received(t, lines)); err == nil {
+			t.Errorf("FromRequest(%q) = %q, want an error", lines, got)
+		}
+	}
+}
+
 func TestFromRequest(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -47,7 +67,7 @@ func TestFromRequest(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := received(t, tt.lines)
-			got := wire.FromRequest(h)
+			got := taken(t, h)
 			h.Reset()
 			received(t, strings.Repeat("Y: zzzzzzzz\r\n", 20)).CopyTo(h)
 			if !maps.EqualFunc(got, tt.want, slices.Equal) {
@@ -126,10 +146,10 @@ func respond(t testing.TB, handle fasthttp.RequestHandler) string {
 //nolint:paralleltest // AllocsPerRun counts the whole process: it must run alone
 func TestHeaderCopiesAreCheap(t *testing.T) {
 	h := received(t, tenLines)
-	if got := testing.AllocsPerRun(200, func() { wire.FromRequest(h) }); got > 6 {
+	if got := testing.AllocsPerRun(200, func() { _, _ = wire.FromRequest(h) }); got > 6 {
 		t.Errorf("FromRequest of ten headers = %v allocations, want 6 or fewer", got)
 	}
-	header := wire.FromRequest(h)
+	header := taken(t, h)
 	var out fasthttp.RequestHeader
 	if got := testing.AllocsPerRun(200, func() { out.Reset(); wire.ToRequest(header, &out) }); got > 1 {
 		t.Errorf("ToRequest of ten headers = %v allocations, want at most 1", got)
@@ -143,12 +163,12 @@ func BenchmarkFromRequest(b *testing.B) {
 	h := received(b, tenLines)
 	b.ReportAllocs()
 	for b.Loop() {
-		wire.FromRequest(h)
+		_, _ = wire.FromRequest(h)
 	}
 }
 
 func BenchmarkToResponse(b *testing.B) {
-	header := wire.FromRequest(received(b, tenLines))
+	header := taken(b, received(b, tenLines))
 	var h fasthttp.ResponseHeader
 	b.ReportAllocs()
 	for b.Loop() {
@@ -170,7 +190,10 @@ func FuzzHeaderRoundTrip(f *testing.F) {
 		if in.Read(bufio.NewReader(strings.NewReader("GET / HTTP/1.1\r\nHost: a\r\n"+lines+"\r\n"))) != nil {
 			return
 		}
-		header := wire.FromRequest(in)
+		header, err := wire.FromRequest(in)
+		if err != nil {
+			return
+		}
 		var out fasthttp.RequestHeader
 		wire.ToRequest(header, &out)
 		out.SetRequestURI("/")
@@ -185,7 +208,7 @@ func FuzzHeaderRoundTrip(f *testing.F) {
 		if err := again.Read(bufio.NewReader(&sent)); err != nil {
 			t.Fatalf("what went out cannot be read: %v", err)
 		}
-		got := wire.FromRequest(again)
+		got := taken(t, again)
 		slices.Sort(header[wire.Spelling])
 		slices.Sort(got[wire.Spelling])
 		if !maps.EqualFunc(got, header, slices.Equal) {
