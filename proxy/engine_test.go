@@ -103,3 +103,23 @@ func TestUnspokenRequests(t *testing.T) {
 		}
 	}
 }
+
+// TestOldCallersGetNoChunks: HTTP/1.0 knows none; a body of unknown length ends with the connection.
+func TestOldCallersGetNoChunks(t *testing.T) {
+	t.Parallel()
+	want := strings.Repeat("0123456789", 20<<10)
+	h := open(t, load(t, atVendor(serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for part := range 10 {
+			_, _ = io.WriteString(w, want[part*len(want)/10:(part+1)*len(want)/10])
+			w.(http.Flusher).Flush()
+		}
+	})), ""), nil))
+	for _, connection := range []string{"", "Connection: keep-alive\r\n"} {
+		conn, r := dial(t, h)
+		resp, body := tell(t, conn, r, "GET /tdx/a HTTP/1.0\r\nHost: x\r\n"+connection+"\r\n")
+		if resp.StatusCode != 200 || len(resp.TransferEncoding) > 0 || !resp.Close || body != want {
+			t.Errorf("%q: got %d, coding %v, close %v, %d bytes; want 200 without a coding, then closed, and %d bytes",
+				connection, resp.StatusCode, resp.TransferEncoding, resp.Close, len(body), len(want))
+		}
+	}
+}

@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -256,7 +258,25 @@ func (f *Front) answer(c *fasthttp.RequestCtx, call *Call, r *http.Request, resp
 		_ = body.Close()
 		return
 	}
+	if resp.ContentLength < 0 && !c.Request.Header.IsHTTP11() {
+		untilClose(c, body)
+		return
+	}
 	c.Response.SetBodyStream(body, int(resp.ContentLength))
+}
+
+// untilClose sends a body of unknown length to an HTTP/1.0 caller, who knows no chunks: what comes until the connection closes is the
+// body. The engine would write chunks, so the connection is taken from it.
+func untilClose(c *fasthttp.RequestCtx, body io.ReadCloser) {
+	c.Response.Header.SetConnectionClose()
+	head := bytes.Clone(c.Response.Header.Header())
+	c.HijackSetNoResponse(true)
+	c.Hijack(func(conn net.Conn) {
+		defer func() { _ = body.Close() }()
+		if _, err := conn.Write(head); err == nil {
+			_, _ = io.Copy(conn, body) // a body that breaks off is not told from one that ends: that is HTTP/1.0
+		}
+	})
 }
 
 // answerBody ends the call when the engine has sent the answer.
