@@ -167,7 +167,8 @@ func (a *answer) clock() time.Time {
 	return a.date
 }
 
-// when reads a time and its distance from the answer's Date; a relative one counts from now, and is its own distance.
+// when reads a time and its distance from the answer's Date; a relative one counts from now, and is its own distance. No limit is
+// decades away.
 func (a *answer) when(f timeField) (at time.Time, after time.Duration, ok bool) {
 	value, ok := a.value(f.header)
 	if !ok {
@@ -180,7 +181,11 @@ func (a *answer) when(f timeField) (at time.Time, after time.Duration, ok bool) 
 	if readAsRelative(value, f.format) {
 		return at, at.Sub(a.now), true
 	}
-	return at, at.Sub(a.clock()), true
+	if after = at.Sub(a.clock()); after.Abs() >= plausible*time.Second { // a number that means something else
+		a.unreadable(f.header, value)
+		return at, 0, false
+	}
+	return at, after, true
 }
 
 // wait reads the longest wait that fields tell; an instant in the past is no wait.
