@@ -37,7 +37,8 @@ func TestCallerWhoDoesNotReadIsLetGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case <-over:
+	case err := <-over:
+		t.Logf("the vendor saw: %v", err)
 	case <-time.After(15 * time.Second):
 		t.Error("the vendor is still being read for a caller who does not read")
 	}

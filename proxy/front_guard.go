@@ -13,7 +13,7 @@ import (
 // repeated or odd Content-Length, a Transfer-Encoding other than chunked, lines that end in a bare LF, folded lines, white space before a colon, control
 // characters, and more than one Host. It looks at the bytes as they came, not at what the engine made of them.
 func wellFormed(h *fasthttp.RequestHeader) error {
-	var lengths, encodings, hosts int
+	var seen framing
 	raw := h.RawHeaders()
 	for len(raw) > 0 {
 		var line []byte
@@ -32,28 +32,39 @@ func wellFormed(h *fasthttp.RequestHeader) error {
 		if hasControl(value) {
 			return ambiguous("a header value holds a control character")
 		}
-		switch {
-		case equalFold(name, "content-length"):
-			lengths++
-			if !isDigits(bytes.Trim(value, " \t")) {
-				return ambiguous("Content-Length is not a number")
-			}
-		case equalFold(name, "transfer-encoding"):
-			encodings++
-			if !equalFold(bytes.Trim(value, " \t"), "chunked") {
-				return ambiguous("Transfer-Encoding is not chunked")
-			}
-		case equalFold(name, "host"):
-			hosts++
+		if err := seen.take(name, bytes.Trim(value, " \t")); err != nil {
+			return err
 		}
 	}
 	switch {
-	case lengths > 1 || encodings > 1 || lengths+encodings > 1:
+	case seen.lengths > 1 || seen.encodings > 1 || seen.lengths+seen.encodings > 1:
 		return ambiguous("it gives its length more than once")
-	case hosts > 1:
+	case seen.hosts > 1:
 		return ambiguous("it has more than one Host")
-	case encodings > 0 && !h.IsHTTP11():
+	case seen.encodings > 0 && !h.IsHTTP11():
 		return ambiguous("Transfer-Encoding needs HTTP/1.1")
+	}
+	return nil
+}
+
+// framing counts the headers by which parsers find a request's end and its host.
+type framing struct{ lengths, encodings, hosts int }
+
+// take counts a header and refuses a value that parsers read differently.
+func (s *framing) take(name, value []byte) error {
+	switch {
+	case equalFold(name, "content-length"):
+		s.lengths++
+		if !isDigits(value) {
+			return ambiguous("Content-Length is not a number")
+		}
+	case equalFold(name, "transfer-encoding"):
+		s.encodings++
+		if !equalFold(value, "chunked") {
+			return ambiguous("Transfer-Encoding is not chunked")
+		}
+	case equalFold(name, "host"):
+		s.hosts++
 	}
 	return nil
 }
