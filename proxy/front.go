@@ -35,7 +35,6 @@ type Front struct {
 	lastID    atomic.Uint64
 	inFlight  atomic.Int64
 	hangups   *hangups
-	retired   sync.Map // *fiber.App: each answers what still comes with Connection: close
 }
 
 // NewFront returns a door to upstreams. Calls end when ctx does.
