@@ -57,13 +57,15 @@ var methods = []string{
 const maxHead = 8 << 10
 
 // App returns the Fiber application that serves the listener of this name under the bounds of the configuration in force when it is made.
-func (f *Front) App(listener string) *fiber.App {
+// retire makes every answer from then on the last of its connection, so that callers move on before the application is shut down:
+// one that is just sending on a kept connection is then not cut off.
+func (f *Front) App(listener string) (app *fiber.App, retire func()) {
 	set := f.upstreams.Set()
 	head := int(set.Serving.Header)
 	if head <= 0 {
 		head = maxHead
 	}
-	app := fiber.New(fiber.Config{
+	app = fiber.New(fiber.Config{
 		DisableStartupMessage: true, DisableDefaultDate: true, DisableDefaultContentType: true, DisableHeaderNormalizing: true,
 		DisablePreParseMultipartForm: true, StreamRequestBody: true, ReduceMemoryUsage: true,
 		BodyLimit:      int(max(set.Bounds.RequestBody, 1)),
@@ -79,18 +81,22 @@ func (f *Front) App(listener string) *fiber.App {
 	server.Logger = engineLog{f.log}
 	server.HeaderReceived = beforeBody
 	routed := server.Handler
+	var retired atomic.Bool
 	server.Handler = func(c *fasthttp.RequestCtx) {
 		if known(c.Method()) {
 			routed(c)
-			return
+		} else {
+			f.serve(c, listener) // the router would answer for itself
 		}
-		f.serve(c, listener) // the router would answer for itself
+		if retired.Load() {
+			c.Response.Header.SetConnectionClose()
+		}
 	}
 	app.Use(func(c *fiber.Ctx) error {
 		f.serve(c.Context(), listener)
 		return nil
 	})
-	return app
+	return app, func() { retired.Store(true) }
 }
 
 // serve answers one request.

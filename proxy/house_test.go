@@ -91,7 +91,7 @@ func openWith(t testing.TB, set *connectors.Set, patience time.Duration, adjust 
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	front := proxy.NewFront(ctx, h.upstreams)
-	app := front.App("main")
+	app, _ := front.App("main")
 	adjust(app.Server())
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

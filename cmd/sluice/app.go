@@ -61,7 +61,7 @@ func newApp(ctx context.Context, o options) (*App, error) {
 	a := &App{source: o.source, logs: newLogs(o.log), metrics: proxy.NewMetrics(), ring: &proxy.Ring{}, reloaded: make(chan struct{}, 1)}
 	a.log = a.logs.logger()
 	a.tracing = &tracing{log: a.log}
-	a.doors = &doors{log: a.log}
+	a.doors = &doors{log: a.log, ending: make(chan struct{})}
 	a.upstreams = proxy.NewUpstreams(proxy.Options{Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing})
 	calls, halt := context.WithCancelCause(context.WithoutCancel(ctx))
 	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt

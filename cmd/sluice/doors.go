@@ -29,8 +29,9 @@ type plan struct {
 
 // engine is an HTTP server. serve returns when stop has been called; stop waits for the requests under way until ctx ends.
 type engine struct {
-	serve func(net.Listener) error
-	stop  func(context.Context) error
+	serve  func(net.Listener) error
+	retire func() // from now on every answer is the last of its connection
+	stop   func(context.Context) error
 }
 
 // door is an engine behind a socket.
@@ -51,7 +52,13 @@ type doors struct {
 	open    []*door
 	serving bool
 	leaving sync.WaitGroup
+	ending  chan struct{} // closed when the whole house stops
+	end     sync.Once
 }
+
+// retireFor is how long callers on kept connections have to move on to the engine that follows. One who asks nothing in that time is
+// idle, and loses an idle connection.
+const retireFor = 5 * time.Second
 
 // turn is a set of doors that is ready to be taken up.
 type turn struct {
@@ -166,6 +173,14 @@ func (d *doors) leave(old *door, socketKept, serving bool, wait time.Duration) {
 	if !socketKept {
 		old.shut(serving)
 	}
+	if socketKept {
+		_ = old.hatch.Close()
+		old.engine.retire()
+		select {
+		case <-time.After(retireFor):
+		case <-d.ending:
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	if err := old.close(ctx); err != nil {
@@ -223,6 +238,7 @@ func (d *doors) start(o *door, accept bool) {
 
 // close ends the doors of the operator, or all others. It returns an error when ctx ended before their requests did.
 func (d *doors) close(ctx context.Context, admin bool) error {
+	d.end.Do(func() { close(d.ending) })
 	d.mu.Lock()
 	going := slices.DeleteFunc(slices.Clone(d.open), func(o *door) bool { return o.admin != admin })
 	d.open = slices.DeleteFunc(d.open, func(o *door) bool { return o.admin == admin })

@@ -30,8 +30,8 @@ func (a *App) plans(set *connectors.Set) []plan {
 		plans = append(plans, plan{
 			name: name, address: l.Address, files: l.TLS, shape: shape,
 			build: func() engine {
-				app := a.front.App(name)
-				return engine{serve: app.Listener, stop: app.ShutdownWithContext}
+				app, retire := a.front.App(name)
+				return engine{serve: app.Listener, retire: retire, stop: app.ShutdownWithContext}
 			},
 		})
 	}
@@ -58,7 +58,8 @@ func (a *App) adminEngine() engine {
 			}
 			return nil
 		},
-		stop: server.Shutdown,
+		retire: func() {}, // an operator asks again
+		stop:   server.Shutdown,
 	}
 }
 

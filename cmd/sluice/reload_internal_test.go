@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -278,6 +281,13 @@ func TestReloadDropsNothing(t *testing.T) {
 			}
 		})
 	}
+	for range 4 { // callers on kept connections who never ask twice
+		callers.Go(func() {
+			if err := askOnKept(strings.TrimPrefix(url, "http://"), token, done, &sent); err != nil {
+				t.Errorf("on a kept connection during a reload: %v", err)
+			}
+		})
+	}
 	for i := range 20 {
 		before := sent.Load()
 		r.write("sluice.yaml", unlimited+fmt.Sprintf("limits: {header: %dKiB}\n", 16+i%2))
@@ -288,6 +298,40 @@ func TestReloadDropsNothing(t *testing.T) {
 	}
 	close(done)
 	callers.Wait()
+}
+
+// askOnKept asks again and again on one connection until the answer says that it was the last one there.
+func askOnKept(target, token string, done <-chan struct{}, sent *atomic.Int64) error {
+	host, path, _ := strings.Cut(target, "/")
+	for {
+		conn, err := net.Dial("tcp", host)
+		if err != nil {
+			return err
+		}
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		for reader, last := bufio.NewReader(conn), false; !last; sent.Add(1) {
+			select {
+			case <-done:
+				return conn.Close()
+			default:
+			}
+			if _, err := fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", path, host, token); err != nil {
+				return err
+			}
+			resp, err := http.ReadResponse(reader, nil)
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(io.Discard, resp.Body)
+			if err := errors.Join(err, resp.Body.Close()); err != nil || resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("answer %d: %w", resp.StatusCode, err)
+			}
+			last = resp.Close
+		}
+		if err := conn.Close(); err != nil {
+			return err
+		}
+	}
 }
 
 // freeAddress is a loopback address that nobody listens on.

@@ -84,7 +84,25 @@ func (g *Gate) Enter(ctx context.Context, patience time.Duration) error {
 	case <-ctx.Done():
 		return g.withdraw(me, ctx.Err())
 	case <-limit.C: // the prediction was too kind
+		if g.lastChance(me) {
+			return nil
+		}
 		return g.withdraw(me, nil)
+	}
+}
+
+// lastChance says whether a caller whose patience has ended has a place all the same: just granted, or kept from him by spacing alone.
+func (g *Gate) lastChance(me *caller) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := time.Now(); g.gov.Hurry(now, 0, 0) {
+		g.pump(now)
+	}
+	select {
+	case <-me.granted:
+		return true
+	default:
+		return false
 	}
 }
 
