@@ -51,6 +51,8 @@ func TestTraceStaysHere(t *testing.T) {
 }
 
 // TestReloadReadsRenewedRoots: a vendor's new CA, written into the file of the old one, is in force after a reload of the same settings.
+//
+//nolint:tparallel // the steps are a sequence: each reload builds on the one before
 func TestReloadReadsRenewedRoots(t *testing.T) {
 	t.Parallel()
 	old, renewed := authority(t), authority(t)
