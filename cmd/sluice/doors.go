@@ -157,6 +157,9 @@ func (t *turn) take(wait time.Duration) {
 	}
 	for _, old := range before {
 		kept := slices.ContainsFunc(d.open, func(now *door) bool { return now.socket == old.socket })
+		if kept { // whoever connects from now on is the next door's
+			_ = old.hatch.Close()
+		}
 		serving := d.serving
 		d.leaving.Go(func() { d.leave(old, kept, serving, wait) })
 	}
@@ -174,7 +177,6 @@ func (d *doors) leave(old *door, socketKept, serving bool, wait time.Duration) {
 		old.shut(serving)
 	}
 	if socketKept {
-		_ = old.hatch.Close()
 		old.engine.retire()
 		select {
 		case <-time.After(retireFor):
