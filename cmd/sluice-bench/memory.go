@@ -23,20 +23,11 @@ const (
 // benchMemory measures what Sluice holds resident with many idle keep-alive consumers and many requests held for a place. args may name the
 // sluice binary.
 func benchMemory(ctx context.Context, args []string) error {
-	binary := "bin/sluice"
-	if len(args) > 0 {
-		binary = args[0]
-	}
-	dir, err := os.MkdirTemp("", "sluice-bench-")
+	binary, dir, v, tidy, err := prepare(ctx, args)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	v, err := startVendor(ctx)
-	if err != nil {
-		return err
-	}
-	defer v.close()
+	defer tidy()
 	p, err := startHolding(ctx, binary, dir, v.addr)
 	if err != nil {
 		return err

@@ -183,3 +183,22 @@ func freeAddr(ctx context.Context) (string, error) {
 	defer func() { _ = ln.Close() }()
 	return ln.Addr().String(), nil
 }
+
+// prepare names the binary under test (args may say another), makes a folder for its configuration and starts a vendor for it. tidy ends both.
+func prepare(ctx context.Context, args []string) (binary, dir string, v *vendor, tidy func(), err error) {
+	binary = "bin/sluice"
+	if len(args) > 0 {
+		binary = args[0]
+	}
+	if dir, err = os.MkdirTemp("", "sluice-bench-"); err != nil {
+		return binary, dir, nil, nil, err
+	}
+	if v, err = startVendor(ctx); err != nil {
+		_ = os.RemoveAll(dir)
+		return binary, dir, nil, nil, err
+	}
+	return binary, dir, v, func() {
+		v.close()
+		_ = os.RemoveAll(dir)
+	}, nil
+}

@@ -22,20 +22,11 @@ const (
 // benchReload counts the requests that are lost while the configuration is read again and again, and while Sluice is told to stop, under
 // a steady load of new and of kept connections. args may name the sluice binary.
 func benchReload(ctx context.Context, args []string) error {
-	binary := "bin/sluice"
-	if len(args) > 0 {
-		binary = args[0]
-	}
-	dir, err := os.MkdirTemp("", "sluice-bench-")
+	binary, dir, v, tidy, err := prepare(ctx, args)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	v, err := startVendor(ctx)
-	if err != nil {
-		return err
-	}
-	defer v.close()
+	defer tidy()
 	addr, err := freeAddr(ctx)
 	if err != nil {
 		return err
