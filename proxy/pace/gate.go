@@ -1,9 +1,13 @@
+// Package pace holds callers in a queue until the vendor's limiters have room for them. Gate is a queue before one shadow.Governor, which
+// decides when a call may go; the proxy's pace stage keeps a Gate per connection, limit and scope. Nothing here knows HTTP.
 package pace
 
 import (
 	"context"
 	"sync"
 	"time"
+
+	"sluice/proxy/pace/shadow"
 )
 
 // Refusal says why a caller gets no place: it would have waited Wait, longer than its patience, or the queue is full.
@@ -20,12 +24,18 @@ func (r *Refusal) Error() string {
 	return "no place within the caller's patience; the next is free in " + r.Wait.Round(time.Millisecond).String()
 }
 
+// Rule and Report are the governor's.
+type (
+	Rule   = shadow.Rule
+	Report = shadow.Report
+)
+
 // Gate is a Governor with a queue before it: callers go in the order in which they came. It is safe for concurrent use.
 type Gate struct {
 	bound int // callers that may wait
 
 	mu    sync.Mutex
-	gov   *Governor
+	gov   *shadow.Governor
 	queue []*caller // first come, first served; nil entries have left
 	gone  int       // nil entries in queue
 	timer *time.Timer
@@ -37,7 +47,7 @@ type caller struct {
 
 // NewGate returns a gate for rule at which at most bound callers wait.
 func NewGate(rule Rule, bound int) *Gate {
-	return &Gate{bound: bound, gov: NewGovernor(rule)}
+	return &Gate{bound: bound, gov: shadow.New(rule)}
 }
 
 // Enter waits for a place, at most as long as patience and ctx allow, and takes it. A wait that is predicted to outlast patience is
@@ -46,19 +56,19 @@ func NewGate(rule Rule, bound int) *Gate {
 func (g *Gate) Enter(ctx context.Context, patience time.Duration) error {
 	g.mu.Lock()
 	now := time.Now()
-	if len(g.queue)-g.gone == 0 && !g.gov.Next(now).After(now) {
-		g.gov.Send(now)
+	if len(g.queue)-g.gone == 0 && !g.gov.Next(now, shadow.Bulk).After(now) {
+		g.gov.Send(now, shadow.Bulk)
 		g.mu.Unlock()
 		return nil
 	}
 	waiting := len(g.queue) - g.gone
-	wait := g.gov.Wait(now, waiting)
+	wait := g.gov.Wait(now, shadow.Bulk, waiting)
 	if wait > patience && g.gov.Hurry(now, waiting, patience) {
 		g.pump(now)
 		waiting = len(g.queue) - g.gone
-		wait = g.gov.Wait(now, waiting)
-		if waiting == 0 && !g.gov.Next(now).After(now) {
-			g.gov.Send(now)
+		wait = g.gov.Wait(now, shadow.Bulk, waiting)
+		if waiting == 0 && !g.gov.Next(now, shadow.Bulk).After(now) {
+			g.gov.Send(now, shadow.Bulk)
 			g.mu.Unlock()
 			return nil
 		}
@@ -113,11 +123,11 @@ func (g *Gate) withdraw(me *caller, err error) error {
 	defer g.mu.Unlock()
 	now := time.Now()
 	if err == nil {
-		err = &Refusal{Wait: g.gov.Wait(now, 0)}
+		err = &Refusal{Wait: g.gov.Wait(now, shadow.Bulk, 0)}
 	}
 	select {
 	case <-me.granted:
-		g.gov.Unsend()
+		g.gov.Unsend(now, shadow.Sent{})
 		g.pump(now)
 		return err
 	default:
@@ -134,13 +144,13 @@ func (g *Gate) withdraw(me *caller, err error) error {
 }
 
 // Leave ends a call by its answer.
-func (g *Gate) Leave(r Report) { g.end(func(now time.Time) { g.gov.Answer(now, r) }) }
+func (g *Gate) Leave(r Report) { g.end(func(now time.Time) { g.gov.Answer(now, shadow.Sent{}, r) }) }
 
 // Lost ends a call that was sent but not answered: the vendor may have counted it.
-func (g *Gate) Lost() { g.end(g.gov.Lost) }
+func (g *Gate) Lost() { g.end(func(now time.Time) { g.gov.Lost(now, shadow.Sent{}) }) }
 
 // Unsent ends a call that never reached the vendor: its place is free again.
-func (g *Gate) Unsent() { g.end(func(time.Time) { g.gov.Unsend() }) }
+func (g *Gate) Unsent() { g.end(func(now time.Time) { g.gov.Unsend(now, shadow.Sent{}) }) }
 
 func (g *Gate) end(tell func(now time.Time)) {
 	g.mu.Lock()
@@ -155,10 +165,10 @@ func (g *Gate) pump(now time.Time) {
 	for len(g.queue) > 0 {
 		head := g.queue[0]
 		if head != nil {
-			if g.gov.Next(now).After(now) {
+			if g.gov.Next(now, shadow.Bulk).After(now) {
 				break
 			}
-			g.gov.Send(now)
+			g.gov.Send(now, shadow.Bulk)
 			close(head.granted)
 		} else {
 			g.gone--
@@ -177,8 +187,8 @@ func (g *Gate) arm(now time.Time) {
 		}
 		return
 	}
-	next := g.gov.Next(now)
-	if next.Equal(never) { // the answer that is out will pump
+	next := g.gov.Next(now, shadow.Bulk)
+	if shadow.Never(next) { // the answer that is out will pump
 		return
 	}
 	pause := max(next.Sub(now), 0)
@@ -223,9 +233,9 @@ func (g *Gate) State() State {
 	defer g.mu.Unlock()
 	now := time.Now()
 	waiting := len(g.queue) - g.gone
-	s := State{Limit: g.gov.Limit(), Places: g.gov.Places(now), Waiting: waiting}
-	if waiting > 0 || g.gov.Next(now).After(now) {
-		s.Wait = g.gov.Wait(now, waiting)
+	s := State{Limit: g.gov.Limit(), Places: g.gov.Places(now, shadow.Bulk), Waiting: waiting}
+	if waiting > 0 || g.gov.Next(now, shadow.Bulk).After(now) {
+		s.Wait = g.gov.Wait(now, shadow.Bulk, waiting)
 	}
 	return s
 }

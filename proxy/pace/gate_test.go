@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/proxy/pace"
+	"sluice/proxy/pace/shadow"
 )
 
 const (
@@ -251,7 +252,7 @@ func TestRefusalShuts(t *testing.T) {
 		want time.Duration
 	}{
 		{"Retry-After", pace.Report{Refused: true, RetryAfter: 7 * time.Second}, 7 * time.Second},
-		{"reset", pace.Report{Refused: true, HasReset: true, ResetAfter: 9 * time.Second}, 9*time.Second + pace.ResetSlack},
+		{"reset", pace.Report{Refused: true, HasReset: true, ResetAfter: 9 * time.Second}, 9*time.Second + shadow.ResetSlack},
 		{"nothing said", pace.Report{Refused: true}, 5 * time.Second},
 	}
 	for _, tt := range tests {

@@ -1,7 +1,5 @@
-// Package pace decides when a call may go to a vendor that limits calls, so that the vendor never has to refuse one.
-//
-// Governor is the model of one limiter at the vendor. It is pure: it holds no lock, starts no timer and never asks for the time. Gate
-// puts callers in a queue before a Governor and wakes them; the proxy's pace stage keeps a Gate per connection, limit and scope.
+// Package shadow models one limiter at a vendor from our own calls and from what their answers say, so that the vendor never has to refuse
+// one. Governor is pure: it holds no lock, starts no timer and never asks for the time. Package pace queues callers before it.
 // Nothing here knows HTTP.
 //
 // # The governor's states
@@ -25,7 +23,7 @@
 // would be turned away though the vendor permits a call a second. So beyond a burst that half the callers' patience makes up
 // for, calls are spaced evenly over the window: the same number of calls, and no gap that outlasts patience. Spacing itself turns
 // nobody away: when a caller could not wait for his spaced turn but there is a place, spacing rests for a window.
-package pace
+package shadow
 
 import (
 	"math"
@@ -94,8 +92,8 @@ type Governor struct {
 	resetT   time.Time     // the latest reset that an answer named
 }
 
-// NewGovernor returns the model of a limiter that has room for rule.Limit calls now.
-func NewGovernor(rule Rule) *Governor {
+// New returns the model of a limiter that has room for rule.Limit calls now.
+func New(rule Rule) *Governor {
 	g := &Governor{rule: rule, limit: rule.Limit, window: rule.Window}
 	g.space(time.Time{})
 	return g
@@ -104,9 +102,12 @@ func NewGovernor(rule Rule) *Governor {
 // never is a time that only an answer can bring nearer.
 var never = time.Unix(1<<40, 0)
 
+// Never tells whether a time that Next returned depends on an answer that is still out.
+func Never(at time.Time) bool { return at.Equal(never) }
+
 // Next says when the next call may go: now or before, a later time, or a far future when it depends on an answer that is
 // still out.
-func (g *Governor) Next(now time.Time) time.Time {
+func (g *Governor) Next(now time.Time, _ Lane) time.Time {
 	g.expire(now)
 	if g.shutT.After(now) {
 		return g.shutT
@@ -130,7 +131,7 @@ func (g *Governor) Next(now time.Time) time.Time {
 }
 
 // Places says how many calls may go at once; a large number when nothing is limited.
-func (g *Governor) Places(now time.Time) int {
+func (g *Governor) Places(now time.Time, _ Lane) int {
 	g.expire(now)
 	switch {
 	case g.shutT.After(now) || g.alone(now):
@@ -191,7 +192,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // Wait predicts how long a caller with ahead others before it will wait, counting a call that is out as answered now.
-func (g *Governor) Wait(now time.Time, ahead int) time.Duration {
+func (g *Governor) Wait(now time.Time, _ Lane, ahead int) time.Duration {
 	wait := g.unspaced(now, ahead)
 	if g.spaced(now) {
 		turn := float64(ahead+1) - g.spacing.TokensAt(now)
@@ -238,7 +239,7 @@ func (g *Governor) unspaced(now time.Time, ahead int) time.Duration {
 }
 
 // Send takes a place for a call that goes now.
-func (g *Governor) Send(now time.Time) {
+func (g *Governor) Send(now time.Time, lane Lane) Sent {
 	if !g.known && g.out == 0 {
 		g.aloneT = now.Add(aloneFor)
 	}
@@ -246,13 +247,14 @@ func (g *Governor) Send(now time.Time) {
 	if g.spacing != nil {
 		g.spacing.AllowN(now, 1)
 	}
+	return Sent{at: now, lane: lane}
 }
 
 // Unsend gives back the place of a call that never reached the vendor.
-func (g *Governor) Unsend() { g.out-- }
+func (g *Governor) Unsend(time.Time, Sent) { g.out-- }
 
 // Lost ends a call that was sent and never answered: the vendor may have counted it, up to now.
-func (g *Governor) Lost(now time.Time) { g.settle(now, false) }
+func (g *Governor) Lost(now time.Time, _ Sent) { g.settle(now, false) }
 
 // settle moves a call from out to the log. While only the vendor's word counts, its Remaining has this call in it already.
 func (g *Governor) settle(now time.Time, told bool) {

@@ -1,9 +1,9 @@
-package pace
+package shadow
 
 import "time"
 
 // Answer ends a call by its answer and takes in what it says.
-func (g *Governor) Answer(now time.Time, r Report) {
+func (g *Governor) Answer(now time.Time, _ Sent, r Report) {
 	g.expire(now)
 	g.settle(now, r.HasRemaining)
 	first := !g.known

@@ -1,0 +1,37 @@
+package shadow
+
+import "time"
+
+// Lane is how urgent a call is. A lower one goes first.
+type Lane uint8
+
+// The lanes.
+const (
+	Critical    Lane = iota // terminations and disables: never behind another lane
+	Interactive             // provisioning writes and live reads: somebody waits for the answer
+	Bulk                    // aggregation: what is left, and never nothing
+)
+
+// Lanes is how many there are.
+const Lanes = 3
+
+var laneNames = [Lanes]string{"critical", "interactive", "bulk"}
+
+// String is the lane's name, as configuration and metrics spell it.
+func (l Lane) String() string { return laneNames[l] }
+
+// ParseLane reads a lane's name.
+func ParseLane(name string) (Lane, bool) {
+	for lane, known := range laneNames {
+		if name == known {
+			return Lane(lane), true
+		}
+	}
+	return Bulk, false
+}
+
+// Sent is a call that is out. Whoever sent it gives it back, once, to Answer, Lost or Unsend.
+type Sent struct {
+	at   time.Time
+	lane Lane
+}
