@@ -56,7 +56,8 @@ func (b *setBuild) connection(key, name string, entry *connectionEntry) *Connect
 		Host: strings.ToLower(entry.Host), Listener: entry.Listener, Bounds: b.set.Bounds,
 	}
 	entry.MaxHold = cmp.Or(entry.MaxHold, b.set.Bounds.MaxHold)
-	made.Bounds.MaxHold = entry.MaxHold
+	entry.BulkFloor = cmp.Or(entry.BulkFloor, b.set.Bounds.BulkFloor)
+	made.Bounds.MaxHold, made.Bounds.BulkFloor = entry.MaxHold, entry.BulkFloor
 	if made.Host != "" && !isHost(made.Host) {
 		b.fault(key+".host", "is %q, must be a host name without scheme and port, such as tdx.sluice.example", entry.Host)
 	}
@@ -143,57 +144,4 @@ func (b *setBuild) credentials(key string, entry *connectionEntry, vendor *Conne
 	for _, name := range unknown {
 		b.fault(key+".credentials."+name, "connector %s has no such credential: %s", vendor.Name, suggest(name, vendor.Credentials))
 	}
-}
-
-// overrides lays the connection's limits over those of its connector.
-func (b *setBuild) overrides(key string, entry *connectionEntry, vendor *Connector, made *Connection) {
-	replaced := map[*Rule]*Rule{}
-	var names []string
-	for _, rule := range vendor.rules {
-		names = append(names, rule.Name)
-		own := rule
-		if o, found := entry.Limits[rule.Name]; found {
-			own = o.over(rule)
-			replaced[rule] = own
-		}
-		if own != nil {
-			made.limits = append(made.limits, own)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(entry.Limits)) {
-		if !slices.Contains(names, name) {
-			b.fault(key+".limits."+name, "connector %s has no limit of this name: %s", vendor.Name, suggest(name, names))
-		}
-	}
-	if len(replaced) == 0 {
-		return
-	}
-	made.rules = map[*Route][]*Rule{}
-	for _, route := range vendor.all {
-		own := make([]*Rule, 0, len(route.Rules))
-		for _, rule := range route.Rules {
-			if other, found := replaced[rule]; found {
-				rule = other
-			}
-			if rule != nil {
-				own = append(own, rule)
-			}
-		}
-		made.rules[route] = own
-	}
-}
-
-// over returns the rule that holds instead of r; nil for none.
-func (o *limitOverride) over(r *Rule) *Rule {
-	if o.Off {
-		return nil
-	}
-	own := &Rule{
-		Name: r.Name, Limit: cmp.Or(o.Limit, r.Limit), Window: cmp.Or(o.Window, r.Window),
-		Starts: cmp.Or(o.Starts, r.Starts), Scope: cmp.Or(o.Scope, r.Scope), Spread: r.Spread,
-	}
-	if o.Spread != nil {
-		own.Spread = *o.Spread
-	}
-	return own
 }

@@ -23,7 +23,7 @@ func buildConnector(l *loader, f *file, written *connectorFile, views map[string
 	b := &connectorBuild{loader: l, file: f, written: written, drafts: map[string][]draft{}}
 	b.made = &Connector{
 		Name: written.Name, Title: written.Title, Docs: written.Docs, File: f.name, Source: f.data,
-		Credentials: written.Credentials, LearnLimits: written.Limits.Learn,
+		Credentials: written.Credentials, LearnLimits: written.Limits.Learn, Penalty: written.Limits.Penalty,
 		Breaker:  written.Breaker.over(houseBreaker),
 		Retry:    written.Retry.over(houseRetry),
 		Timeouts: written.Timeouts.over(houseTimeouts),
@@ -80,29 +80,7 @@ func (b *connectorBuild) limits() {
 		}
 		b.made.Refusals = append(b.made.Refusals, matcher)
 	}
-	names := map[string]string{}
-	for i, entry := range l.Rules {
-		key := index("limits.rules", i)
-		rule := b.rule(key, entry)
-		if earlier, taken := names[rule.Name]; taken && rule.Name != "" {
-			b.fault(key, "%q is already the name of %s: give this rule a name of its own", rule.Name, earlier)
-		}
-		names[rule.Name] = key
-		b.made.rules = append(b.made.rules, rule)
-	}
-}
-
-func (b *connectorBuild) rule(key string, entry ruleEntry) *Rule {
-	l := b.written.Limits
-	rule := &Rule{Name: entry.Name, Limit: entry.Limit, Window: cmp.Or(entry.Window, l.Window),
-		Starts: cmp.Or(entry.Starts, l.Starts), Scope: cmp.Or(entry.Scope, l.Scope), Spread: entry.Spread}
-	if rule.Name == "" && len(entry.Match) > 0 {
-		rule.Name = entry.Match[0]
-	}
-	if rule.Window <= 0 {
-		b.fault(key+".window", "must be longer than 0s: say how long the vendor counts, such as 60s, here or in limits.window")
-	}
-	return rule
+	b.rules()
 }
 
 // transforms compiles a list of transforms.

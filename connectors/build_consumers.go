@@ -32,7 +32,7 @@ func (b *setBuild) consumers() {
 		return
 	}
 	if b.loopback {
-		b.set.Anonymous = &Consumer{Name: "anonymous", View: b.set.Views[defaultView], ChooseView: true}
+		b.set.Anonymous = &Consumer{Name: "anonymous", View: b.set.Views[defaultView], ChooseView: true, ChooseLane: true}
 	}
 }
 
@@ -51,7 +51,8 @@ func (b *setBuild) byNetwork(key string, made *Consumer, taken map[string]string
 }
 
 func (b *setBuild) consumer(key, name string, entry consumerEntry) *Consumer {
-	made := &Consumer{Name: name, View: b.set.Views[entry.View], MaxHold: entry.MaxHold, ChooseView: entry.ChooseView}
+	made := &Consumer{Name: name, View: b.set.Views[entry.View], MaxHold: entry.MaxHold, ChooseView: entry.ChooseView, ChooseLane: entry.ChooseLane}
+	made.FixedLane, _ = ParseLane(entry.Lane) // auto is none
 	if made.View == nil {
 		b.fault(key+".view", "there is no view %q: %s", entry.View, suggest(entry.View, slices.Collect(maps.Keys(b.set.Views))))
 	}

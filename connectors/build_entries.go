@@ -34,18 +34,22 @@ func (b *connectorBuild) prototypes() map[int]*prototype {
 			},
 			safe: entry.Safe,
 		}
+		all[i].Lane, _ = ParseLane(entry.Lane)
 	}
 	return all
 }
 
 // fill gives a route what its entry says. Where that says nothing of safety the method does; and asking twice for a token
-// harms nobody.
+// harms nobody. A sign-in is never bulk: whatever its caller does next waits for it.
 func (p *prototype) fill(route *Route) {
 	route.Request, route.Response, route.Cache = p.Request, p.Response, p.Cache
 	route.Group, route.Total = p.Group, p.Total
 	route.Safe = slices.Contains(idempotent, route.Method) || route.SignIn != nil
 	if p.safe != nil {
 		route.Safe = *p.safe
+	}
+	if route.Lane = p.Lane; route.Lane == 0 && route.SignIn != nil {
+		route.Lane = Interactive
 	}
 }
 

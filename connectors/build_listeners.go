@@ -17,7 +17,7 @@ import (
 // settings compiles what concerns the process as a whole.
 func (b *setBuild) settings() {
 	l, s := b.written.Limits, b.set
-	s.Bounds = Bounds{RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), BufferBody: int64(l.BufferBody), Queue: l.Queue, MaxHold: l.MaxHold}
+	s.Bounds = Bounds{RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), BufferBody: int64(l.BufferBody), Queue: l.Queue, MaxHold: l.MaxHold, BulkFloor: l.BulkFloor}
 	s.Serving = Serving{Header: int64(l.Header), InFlight: l.InFlight, Idle: l.IdleTimeout, Shutdown: l.Shutdown}
 	s.Admin = Admin(b.written.Admin)
 	s.Logging = Logging(b.written.Logging)

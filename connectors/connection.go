@@ -64,4 +64,5 @@ type Bounds struct {
 	BufferBody   int64         // bytes of a body that a transform or the cache may hold in memory
 	Queue        int           // callers waiting per bucket; one more is answered 503
 	MaxHold      time.Duration // longest wait for a place, unless the consumer says otherwise
+	BulkFloor    float64       // share of the places that calls in the lane Bulk get while they wait, whatever waits beside them
 }

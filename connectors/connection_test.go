@@ -29,6 +29,7 @@ connections:
     base_url: https://Tenant.acme.example:8443/v2
     host: Acme.Sluice.Example
     max_hold: 5s
+    bulk_floor: 0.25
     timeouts: {total: 30s}
     breaker: {ratio: 0.1, off: true}
     retry: {base: 1s}
@@ -44,8 +45,9 @@ connections:
 		{"base", plain.Base.String(), "https://api.acme.example/v1"},
 		{"own base", own.Base.String(), "https://Tenant.acme.example:8443/v2"},
 		{"host", own.Host, "acme.sluice.example"},
-		{"bounds", plain.Bounds, connectors.Bounds{RequestBody: 4e6, ResponseBody: 256 << 20, BufferBody: 8 << 20, Queue: 7, MaxHold: 20 * time.Second}},
+		{"bounds", plain.Bounds, connectors.Bounds{RequestBody: 4e6, ResponseBody: 256 << 20, BufferBody: 8 << 20, Queue: 7, MaxHold: 20 * time.Second, BulkFloor: 0.1}},
 		{"own hold", own.Bounds.MaxHold, 5 * time.Second},
+		{"own bulk floor", own.Bounds.BulkFloor, 0.25},
 		{"timeouts", plain.Timeouts, connectors.Timeouts{Connect: 2 * time.Second, FirstByte: 30 * time.Second, Idle: 30 * time.Second, Total: 90 * time.Second}},
 		{"own timeouts", own.Timeouts, connectors.Timeouts{Connect: 2 * time.Second, FirstByte: 30 * time.Second, Idle: 30 * time.Second, Total: 30 * time.Second}},
 		{"breaker", plain.Breaker, connectors.Breaker{Failures: 3, Ratio: 0.5, Minimum: 20, Window: time.Minute, Open: time.Minute, Probes: 1}},
@@ -116,6 +118,92 @@ connections:
 	}
 	if diff := cmp.Diff([]connectors.Rule{ownPerson, ownGroups}, values(set.Connections["own"].AllRules())); diff != "" {
 		t.Errorf("all rules (-want +got):\n%s", diff)
+	}
+}
+
+// TestLimitShapes: what a vendor's limit is like, and what a tenant says instead.
+func TestLimitShapes(t *testing.T) {
+	t.Parallel()
+	set := load(t, `
+connections:
+  plain: {connector: acme, base_url: https://a.example}
+  own:
+    connector: acme
+    base_url: https://b.example
+    limits:
+      bucket: {limit: 200, penalty: 0s}
+      burst: {starts: sliding}
+      hour: {window: 15m, policy: interval}
+      running: {limit: 60, window: 60s, burst: 5}
+      unknown: {concurrent: 3, scope: connection, penalty: 5s}
+      quick: {concurrent: 7}
+`, `
+name: acme
+limits:
+  headers: hubspot
+  window: 60s
+  starts: bucket
+  penalty: 30s
+  rules:
+    - {name: bucket, match: GET /a, limit: 100}
+    - {name: burst, match: GET /a, limit: 100, burst: 600}
+    - {name: hour, match: GET /a, limit: 3000, window: 1h, starts: clock, policy: daily, penalty: 0s}
+    - {name: running, match: GET /a, concurrent: 15, scope: credential, penalty: 1m, policy: w=60}
+    - {name: unknown, match: GET /a, limit: 9, starts: unknown, burst: 2}
+    - {name: quick, match: GET /a, concurrent: 5}
+`)
+	type rule = connectors.Rule
+	const half, minute = 30 * time.Second, time.Minute
+	want := []rule{
+		{Name: "bucket", Limit: 100, Window: minute, Starts: "bucket", Burst: 100, Penalty: half, Scope: "address"},
+		{Name: "burst", Limit: 100, Window: minute, Starts: "bucket", Burst: 600, Penalty: half, Scope: "address"},
+		{Name: "hour", Limit: 3000, Window: time.Hour, Starts: "clock", Policy: "daily", Scope: "address"},
+		{Name: "running", Concurrent: 15, Penalty: minute, Policy: "w=60", Scope: "credential"},
+		{Name: "unknown", Limit: 9, Window: minute, Starts: "unknown", Burst: 2, Penalty: half, Scope: "address"},
+		{Name: "quick", Concurrent: 5, Penalty: half, Scope: "address"},
+	}
+	own := []rule{
+		{Name: "bucket", Limit: 200, Window: minute, Starts: "bucket", Burst: 200, Scope: "address"},
+		{Name: "burst", Limit: 100, Window: minute, Starts: "sliding", Penalty: half, Scope: "address"},
+		{Name: "hour", Limit: 3000, Window: 15 * minute, Starts: "clock", Policy: "interval", Scope: "address"},
+		{Name: "running", Limit: 60, Window: minute, Starts: "unknown", Burst: 5, Penalty: minute, Policy: "w=60", Scope: "credential"},
+		{Name: "unknown", Concurrent: 3, Penalty: 5 * time.Second, Scope: "connection"},
+		{Name: "quick", Concurrent: 7, Penalty: half, Scope: "address"},
+	}
+	for name, want := range map[string][]rule{"plain": want, "own": own} {
+		connection := set.Connections[name]
+		if diff := cmp.Diff(want, values(connection.Rules(connection.Route("GET", "/a")))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := set.Connectors["acme"].Penalty; got != half {
+		t.Errorf("penalty of learned limits: got %s, want %s", got, half)
+	}
+}
+
+// TestLimitOverrideFaults: a connection is told what is wrong with its own word, and not again what is wrong with its connector's.
+func TestLimitOverrideFaults(t *testing.T) {
+	t.Parallel()
+	set, faults := connectors.Load(files(map[string]string{
+		"sluice.yaml": `connections:
+  a:
+    connector: acme
+    base_url: https://a.example
+    limits:
+      running: {limit: 60}
+      odd: {limit: 60}
+`,
+		"connectors/acme.yaml": `name: acme
+limits:
+  rules:
+    - {name: running, match: GET /a, concurrent: 5}
+    - {name: odd, match: GET /a, limit: 9, window: 7m, starts: clock}
+`,
+	}), hermetic())
+	const want = `connectors/acme.yaml:5:52: limits.rules[1].window: is 7m, but a window that starts by the clock must divide a day, such as 1h or 24h: change it, or say starts: unknown
+sluice.yaml:6:7: connections.a.limits.running.window: is required beside limit, because the connector's rule counts calls under way and has none: say how long the vendor counts, such as 60s`
+	if set != nil || faults.Error() != want {
+		t.Errorf("got %v and\n%s\nwant no Set and\n%s", set != nil, faults.Error(), want)
 	}
 }
 

@@ -19,12 +19,14 @@ type Connector struct {
 	LimitHeaders      []string             // the vendor headers that a view replaces
 	Refusals          []transforms.Matcher // answers other than 429 that mean "too many"
 	LearnLimits       bool                 // make buckets for routes without a rule from what the headers say
+	Penalty           time.Duration        // of learned limits; see Rule.Penalty
 	Breaker           Breaker
 	Retry             Retry
 	Timeouts          Timeouts
 	Tests             []Test
 
 	rules  []*Rule
+	counts []count // what rules were made of, in the same order
 	all    []*Route
 	routes router
 }
@@ -48,16 +50,21 @@ type Route struct {
 	Group    string        // breaker group; routes of one group fail together
 	Safe     bool          // may be sent twice: an idempotent method, or the connector says so
 	Total    time.Duration // overrides Timeouts.Total; 0 = not
+	Lane     Lane          // what these calls are by nature; zero: what consumer and method say
 }
 
-// Rule is one limit of a vendor: at most Limit calls in Window.
+// Rule is one limit of a vendor: at most Limit calls in Window, or at most Concurrent calls under way.
 type Rule struct {
-	Name   string // stable over reloads: bucket key and metric label
-	Limit  int
-	Window time.Duration
-	Starts string // first_call | clock | sliding | unknown: when the vendor's window begins
-	Scope  string // address | credential | connection: what the vendor counts by
-	Spread bool   // space calls evenly instead of as fast as permitted
+	Name       string // stable over reloads: bucket key and metric label
+	Limit      int    // 0 with Concurrent
+	Window     time.Duration
+	Starts     string        // first_call | clock | sliding | bucket | unknown: when the vendor's window begins; "" with Concurrent
+	Burst      int           // calls at once, of bucket and unknown; Limit unless the file says otherwise. 0: all of Limit
+	Concurrent int           // calls under way at once; 0: the rule has Limit and Window
+	Penalty    time.Duration // after a refusal the vendor answers nothing for so long; 0 = it has no such habit
+	Policy     string        // which of the limits that answers tell of (transforms.Limits.Policy) it is; "" = by window, then by size
+	Scope      string        // address | credential | connection: what the vendor counts by
+	Spread     bool          // space calls evenly instead of as fast as permitted
 }
 
 // Cache says that answers of a route may be kept.

@@ -40,19 +40,30 @@ type limitsEntry struct {
 	Refusals []any         `yaml:"refusals" jsonschema_description:"Answers other than 429 that mean too many."`
 	Learn    bool          `yaml:"learn" jsonschema:"default=true" jsonschema_description:"Pace routes without a rule by what the headers say."`
 	Window   time.Duration `yaml:"window" jsonschema_description:"Default of the rules' window."`
-	Starts   string        `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=unknown,default=unknown" jsonschema_description:"Default of the rules' starts: when the vendor's window begins."`
+	Starts   string        `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=bucket,enum=unknown,default=unknown" jsonschema_description:"Default of the rules' starts: when the vendor's window begins."`
 	Scope    string        `yaml:"scope" jsonschema:"enum=address,enum=credential,enum=connection,default=address" jsonschema_description:"Default of the rules' scope: what the vendor counts by."`
+	Penalty  time.Duration `yaml:"penalty" jsonschema_description:"Default of the rules' penalty, and that of limits learned from headers."`
 	Rules    []ruleEntry   `yaml:"rules" jsonschema_description:"The vendor's limits. A rule is one count for all it matches; * and {name...} span, and all rules that match a call bind it at once. {name} does not match what another entry names in its place."`
 }
 
 type ruleEntry struct {
-	Name   string        `yaml:"name" jsonschema_description:"What connections and metrics call the rule; its first match when left out."`
-	Match  match         `yaml:"match" jsonschema:"required,example=GET /api/people/{uid}" jsonschema_description:"METHOD /path, relative to the base URL; or a list. {name} is a segment, {name...} at the end the rest."`
-	Limit  int           `yaml:"limit" jsonschema:"required,minimum=1" jsonschema_description:"Calls per window."`
-	Window time.Duration `yaml:"window" jsonschema_description:"How long the vendor counts."`
-	Starts string        `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=unknown" jsonschema_description:"When the vendor's window begins."`
-	Scope  string        `yaml:"scope" jsonschema:"enum=address,enum=credential,enum=connection" jsonschema_description:"What the vendor counts by: our address, the credential, or all that the connection does."`
-	Spread bool          `yaml:"spread" jsonschema_description:"Space all calls evenly over the window, bursts too."`
+	Name       string `yaml:"name" jsonschema_description:"What connections and metrics call the rule; its first match when left out."`
+	Match      match  `yaml:"match" jsonschema:"required,example=GET /api/people/{uid}" jsonschema_description:"METHOD /path, relative to the base URL; or a list. {name} is a segment, {name...} at the end the rest."`
+	quotaEntry `yaml:",inline"`
+	Window     time.Duration  `yaml:"window" jsonschema_description:"How long the vendor counts."`
+	Starts     string         `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=bucket,enum=unknown" jsonschema_description:"When the vendor's window begins. clock: with the clock's, as every full hour; bucket: there is none, places come back evenly."`
+	Burst      int            `yaml:"burst" jsonschema:"minimum=1" jsonschema_description:"Calls that may go at once, where starts is bucket or unknown; limit when left out."`
+	Penalty    *time.Duration `yaml:"penalty" jsonschema_description:"After a refusal the vendor answers nothing for so long."`
+	Policy     string         `yaml:"policy" jsonschema:"example=daily" jsonschema_description:"Which of the limits in the answers' headers this is, by the name that limits.headers gives it; left out: by window, then by size."`
+	Scope      string         `yaml:"scope" jsonschema:"enum=address,enum=credential,enum=connection" jsonschema_description:"What the vendor counts by: our address, the credential, or all that the connection does."`
+	Spread     bool           `yaml:"spread" jsonschema_description:"Space all calls evenly over the window, bursts too."`
+}
+
+// quotaEntry is what a rule permits: so many calls in a window, or so many under way.
+type quotaEntry struct {
+	strict.Union `yaml:"-"`
+	Limit        *int `yaml:"limit" jsonschema:"minimum=1" jsonschema_description:"Calls per window."`
+	Concurrent   *int `yaml:"concurrent" jsonschema:"minimum=1" jsonschema_description:"Calls under way at once, instead of limit and window."`
 }
 
 type routeEntry struct {
@@ -63,6 +74,7 @@ type routeEntry struct {
 	Breaker  string        `yaml:"breaker" jsonschema_description:"Group of routes that fail together; all without one are a group."`
 	Safe     *bool         `yaml:"safe" jsonschema_description:"May be sent twice although the method does not say so, such as a search by POST."`
 	Timeout  time.Duration `yaml:"timeout" jsonschema_description:"Instead of timeouts.total."`
+	Lane     string        `yaml:"lane" jsonschema:"enum=critical,enum=interactive,enum=bulk" jsonschema_description:"How urgent these calls are by nature; a sign-in is interactive. Left out: what consumer and method say."`
 }
 
 type cacheEntry struct {

@@ -21,6 +21,8 @@ type Consumer struct {
 	View        *View
 	MaxHold     time.Duration // 0: the connection's
 	ChooseView  bool          // may name a view by path prefix or header
+	FixedLane   Lane          // zero: by route and method
+	ChooseLane  bool          // may name a lane by header
 }
 
 // What keeps a caller out.

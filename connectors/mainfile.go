@@ -57,6 +57,7 @@ type boundsEntry struct {
 	Queue        int           `yaml:"queue" jsonschema:"minimum=1,default=2000" jsonschema_description:"Callers waiting per bucket; one more is answered 503."`
 	InFlight     int           `yaml:"in_flight" jsonschema:"minimum=1,default=5000" jsonschema_description:"Requests inside at once, waiting ones included; one more is answered 503."`
 	MaxHold      time.Duration `yaml:"max_hold" jsonschema:"default=25s" jsonschema_description:"Longest wait for a place at the vendor; then the caller gets a 429 with Retry-After."`
+	BulkFloor    float64       `yaml:"bulk_floor" jsonschema:"minimum=0.01,maximum=0.9,default=0.1" jsonschema_description:"Share of the places at the vendor that bulk calls get while they wait, however urgent what waits beside them."`
 	IdleTimeout  time.Duration `yaml:"idle_timeout" jsonschema:"minimum=1s,default=2m" jsonschema_description:"A keep-alive connection without a request is closed after it."`
 	Shutdown     time.Duration `yaml:"shutdown" jsonschema:"default=30s" jsonschema_description:"How long requests may finish after a stop was asked for."`
 }
@@ -85,6 +86,8 @@ type consumerEntry struct {
 	View        string         `yaml:"view" jsonschema:"default=sailpoint"`
 	ChooseView  bool           `yaml:"choose_view" jsonschema_description:"It may name another view in the path or a header."`
 	MaxHold     time.Duration  `yaml:"max_hold" jsonschema:"minimum=1ms" jsonschema_description:"Instead of the connection's."`
+	Lane        string         `yaml:"lane" jsonschema:"enum=auto,enum=critical,enum=interactive,enum=bulk,default=auto" jsonschema_description:"How urgent its calls are, unless the route is more so; auto: by route and method."`
+	ChooseLane  bool           `yaml:"choose_lane" jsonschema_description:"It may name the lane of a call in the header X-Sluice-Lane."`
 }
 
 type connectionEntry struct {
@@ -103,6 +106,7 @@ type connectionEntry struct {
 	Breaker       breakerEntry             `yaml:"breaker"`
 	Retry         retryEntry               `yaml:"retry"`
 	MaxHold       time.Duration            `yaml:"max_hold" jsonschema:"minimum=1ms" jsonschema_description:"Instead of limits.max_hold."`
+	BulkFloor     float64                  `yaml:"bulk_floor" jsonschema:"minimum=0.01,maximum=0.9" jsonschema_description:"Instead of limits.bulk_floor."`
 }
 
 type wireEntry struct {
@@ -116,10 +120,14 @@ type wireEntry struct {
 }
 
 type limitOverride struct {
-	Off    bool          `yaml:"off" jsonschema_description:"This tenant has no such limit."`
-	Limit  int           `yaml:"limit" jsonschema:"minimum=1" jsonschema_description:"Calls per window."`
-	Window time.Duration `yaml:"window" jsonschema_description:"How long the vendor counts."`
-	Starts string        `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=unknown"`
-	Scope  string        `yaml:"scope" jsonschema:"enum=address,enum=credential,enum=connection"`
-	Spread *bool         `yaml:"spread"`
+	Off        bool           `yaml:"off" jsonschema_description:"This tenant has no such limit."`
+	Limit      int            `yaml:"limit" jsonschema:"minimum=1" jsonschema_description:"Calls per window."`
+	Concurrent int            `yaml:"concurrent" jsonschema:"minimum=1" jsonschema_description:"Calls under way at once, instead of limit and window."`
+	Window     time.Duration  `yaml:"window" jsonschema_description:"How long the vendor counts."`
+	Starts     string         `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=bucket,enum=unknown" jsonschema_description:"When the vendor's window begins."`
+	Burst      int            `yaml:"burst" jsonschema:"minimum=1" jsonschema_description:"Calls that may go at once, where starts is bucket or unknown."`
+	Penalty    *time.Duration `yaml:"penalty" jsonschema_description:"After a refusal the vendor answers nothing for so long."`
+	Policy     string         `yaml:"policy" jsonschema_description:"Which of the limits in the answers' headers this is."`
+	Scope      string         `yaml:"scope" jsonschema:"enum=address,enum=credential,enum=connection"`
+	Spread     *bool          `yaml:"spread"`
 }

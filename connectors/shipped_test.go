@@ -58,6 +58,35 @@ func TestTeamDynamixRoutes(t *testing.T) {
 	}
 }
 
+// TestTeamDynamixLanes: what takes access away is critical, what reads the organization is bulk, and the rest is as its method says.
+func TestTeamDynamixLanes(t *testing.T) {
+	t.Parallel()
+	connection := shipped(t).Connections["tdx"]
+	auto := &connectors.Consumer{}
+	for _, c := range []struct {
+		method, path string
+		want         connectors.Lane
+	}{
+		{"PUT", "/api/people/a5be8bb6/isactive?status=false", connectors.Critical},
+		{"POST", "/api/people/bulk/changeactivestatus", connectors.Critical},
+		{"POST", "/api/people/bulk/managegroups", connectors.Interactive},
+		{"POST", "/api/people/a5be8bb6", connectors.Interactive},
+		{"PUT", "/api/people/a5be8bb6/groups/7", connectors.Interactive},
+		{"DELETE", "/api/people/a5be8bb6/groups/7", connectors.Interactive},
+		{"POST", "/api/auth/loginadmin", connectors.Interactive},
+		{"GET", "/api/auth/getuser", connectors.Interactive},
+		{"POST", "/api/people/search", connectors.Bulk},
+		{"GET", "/api/people/userlist", connectors.Bulk},
+		{"GET", "/api/people/a5be8bb6", connectors.Bulk},
+		{"HEAD", "/api/people/a5be8bb6", connectors.Bulk},
+		{"POST", "/api/12/tickets", connectors.Interactive},
+	} {
+		if got := auto.Lane(connection.Route(c.method, c.path), c.method, 0); got != c.want {
+			t.Errorf("%s %s: got lane %s, want %s", c.method, c.path, got, c.want)
+		}
+	}
+}
+
 // TestShippedFolder holds what sluice check configs/ does, and that files in the binary are not watched.
 func TestShippedFolder(t *testing.T) {
 	t.Parallel()

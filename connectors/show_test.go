@@ -17,10 +17,10 @@ listeners: {main: {address: 127.0.0.1:0}, second: {address: "localhost:0"}}
 admin: {off: true}
 logging: {level: debug}
 tracing: {endpoint: "http://127.0.0.1:4318", ratio: 0, headers: {Authorization: "${env:ACME_BEID}"}}
-limits: {request_body: 1500KB, max_hold: 0s, shutdown: 1h}
+limits: {request_body: 1500KB, max_hold: 0s, bulk_floor: 0.2, shutdown: 1h}
 views: {mine: {like: raw, limit_header: "", retry_after_min: 0s, ietf: false, keep_original: true}}
 consumers:
-  iga: {keys: ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"], view: mine, methods: [GET], connections: [a], choose_view: true}
+  iga: {keys: ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"], view: mine, methods: [GET], connections: [a], choose_view: true, lane: critical, choose_lane: true}
 connections:
   a:
     connector: acme
@@ -29,11 +29,11 @@ connections:
     credentials: {key: "${env:ACME_KEY}"}
     allow_networks: [10.0.0.0/8]
     egress: ["192.0.2.1"]
-    limits: {"GET /x": {limit: 3, spread: false}}
-  b: {connector: acme, base_url: https://b.example, max_hold: 9s, breaker: {off: true}}
+    limits: {"GET /x": {limit: 3, spread: false, starts: bucket, burst: 9, penalty: 0s, policy: daily}}
+  b: {connector: acme, base_url: https://b.example, max_hold: 9s, bulk_floor: 0.3, limits: {"GET /x": {concurrent: 4}}, breaker: {off: true}}
 `
 
-const richAcme = secretAcme + "limits: {window: 1s, rules: [{match: GET /x, limit: 5, spread: true}]}\n"
+const richAcme = secretAcme + "limits: {headers: {style: x, policy: daily}, window: 1s, rules: [{match: GET /x, limit: 5, spread: true}]}\n"
 
 func TestShow(t *testing.T) {
 	t.Parallel()

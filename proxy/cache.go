@@ -150,7 +150,7 @@ func (c *cacher) refresh(call *Call, rule *connectors.Cache, r *http.Request, ke
 		return
 	}
 	own := newCall(c.kept.life, time.Now().Add(cmp.Or(call.Route.Total, c.conn.Timeouts.Total, refreshTime)))
-	own.ID, own.Connection, own.Route, own.Consumer, own.View = call.ID, call.Connection, call.Route, call.Consumer, call.View
+	own.ID, own.Connection, own.Route, own.Consumer, own.View, own.Lane = call.ID, call.Connection, call.Route, call.Consumer, call.View, call.Lane
 	own.Remote, own.Caller, own.Arrived = call.Remote, call.Caller, time.Now()
 	again := r.Clone(own)
 	go func() {

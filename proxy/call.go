@@ -25,8 +25,9 @@ type Call struct {
 	Route      *connectors.Route
 	Consumer   *connectors.Consumer
 	View       *connectors.View
-	Remote     netip.Addr // the caller's address; invalid for callers inside the house
-	Caller     Address    // how the caller spells the vendor's base URL
+	Lane       connectors.Lane // how urgent it is while calls wait; zero: nobody has said
+	Remote     netip.Addr      // the caller's address; invalid for callers inside the house
+	Caller     Address         // how the caller spells the vendor's base URL
 	Arrived    time.Time
 
 	// The stages' words.

@@ -168,6 +168,7 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 		return nil, nil, err
 	}
 	call.Route = up.connection.Route(method, place.path)
+	call.Lane = call.Consumer.Lane(call.Route, method, call.Lane)
 	call.Caller = Address{Scheme: schemeOf(c), Host: host, Prefix: place.prefix}
 	total := up.connection.Timeouts.Total
 	if call.Route.Total > 0 {

@@ -16,6 +16,7 @@ import (
 const (
 	headerKey  = "X-Sluice-Key"
 	headerView = "X-Sluice-View"
+	headerLane = "X-Sluice-Lane"
 	ownPrefix  = "X-Sluice-"
 )
 
@@ -28,7 +29,7 @@ type asking struct {
 	remote             netip.Addr
 }
 
-// admit finds the consumer and the view of a request and checks what the consumer may do. A key comes in X-Sluice-Key, in
+// admit finds the consumer, the view and the asked lane of a request and checks what the consumer may do. A key comes in X-Sluice-Key, in
 // Proxy-Authorization (Basic with the key as password, or Bearer), or in Authorization if it is one of ours. Every Authorization that
 // holds one of ours is taken out, because it is not for the vendor.
 func admit(set *connectors.Set, conn *connectors.Connection, a asking, call *Call) error {
@@ -48,16 +49,19 @@ func admit(set *connectors.Set, conn *connectors.Connection, a asking, call *Cal
 	case !consumer.Allows(conn.Name, a.method):
 		return fault.New("front", http.StatusForbidden, "method_refused", "consumer %s may not use method %s", consumer.Name, a.method)
 	}
-	return chooseView(set, a, call)
+	view, lane := a.header.Get(headerView), a.header.Get(headerLane)
+	a.dropOwn()
+	if view != "" {
+		a.view = view
+	}
+	if err := chooseView(set, a.view, call); err != nil {
+		return err
+	}
+	return chooseLane(lane, call)
 }
 
 // chooseView lets a consumer that may name a view name one.
-func chooseView(set *connectors.Set, a asking, call *Call) error {
-	name := a.view
-	if asked := a.header.Get(headerView); asked != "" {
-		name = asked
-	}
-	a.dropOwn()
+func chooseView(set *connectors.Set, name string, call *Call) error {
 	if name == "" || name == call.View.Name {
 		return nil
 	}
@@ -69,6 +73,24 @@ func chooseView(set *connectors.Set, a asking, call *Call) error {
 		return fault.New("front", http.StatusNotFound, "unknown_view", "no view is called %q", name)
 	}
 	call.View = view
+	return nil
+}
+
+// chooseLane lets a consumer that may name a lane name one for this call.
+func chooseLane(name string, call *Call) error {
+	if name == "" {
+		return nil
+	}
+	if !call.Consumer.ChooseLane {
+		return fault.New("front", http.StatusForbidden, "lane_refused",
+			"consumer %s may not choose a lane: leave %s out, or ask an operator for choose_lane", call.Consumer.Name, headerLane)
+	}
+	lane, known := connectors.ParseLane(name)
+	if !known {
+		return fault.New("front", http.StatusBadRequest, "unknown_lane",
+			"no lane is called %q: %s takes critical, interactive or bulk", name, headerLane)
+	}
+	call.Lane = lane
 	return nil
 }
 

@@ -68,7 +68,7 @@ func TestAdmission(t *testing.T) {
     base_url: %s/TDWebApi
     allow_networks: [127.0.0.0/8]
 consumers:
-  iga: {keys: [%q], view: sailpoint, choose_view: true}
+  iga: {keys: [%q], view: sailpoint, choose_view: true, choose_lane: true}
   narrow: {keys: [%q], connections: [other], methods: [GET], view: raw}
   far: {keys: [%q], networks: [10.0.0.0/8]}
 `, vendor, hash, narrowHash, farHash)), nil))
@@ -92,6 +92,12 @@ consumers:
 		{"a view by header", "GET", "/tdx/a", []string{"X-Sluice-Key", key, "X-Sluice-View", "seconds"}, 200, ""},
 		{"no view of that name", "GET", "/@none/tdx/a", []string{"X-Sluice-Key", key}, 404, "unknown_view"},
 		{"a view that it may not choose", "GET", "/@sailpoint/other/a", []string{"X-Sluice-Key", narrow}, 403, "view_refused"},
+		{"a lane by header", "GET", "/tdx/a", []string{"X-Sluice-Key", key, "X-Sluice-Lane", "critical"}, 200, ""},
+		{"a lane and a view by header", "GET", "/tdx/a", []string{"X-Sluice-Key", key, "X-Sluice-Lane", "bulk", "X-Sluice-View", "raw"}, 200, ""},
+		{"no lane of that name", "GET", "/tdx/a", []string{"X-Sluice-Key", key, "X-Sluice-Lane", "urgent"}, 400, "unknown_lane"},
+		{"auto is no lane to name", "GET", "/tdx/a", []string{"X-Sluice-Key", key, "X-Sluice-Lane", "auto"}, 400, "unknown_lane"},
+		{"a lane that it may not choose", "GET", "/other/a", []string{"X-Sluice-Key", narrow, "X-Sluice-Lane", "bulk"}, 403, "lane_refused"},
+		{"an unknown lane that it may not choose", "GET", "/other/a", []string{"X-Sluice-Key", narrow, "X-Sluice-Lane", "urgent"}, 403, "lane_refused"},
 		{"no such connection", "GET", "/nobody/a", []string{"X-Sluice-Key", key}, 404, "unknown_connection"},
 	}
 	for _, tt := range tests {

@@ -132,7 +132,7 @@ func overdue(ctx context.Context) error {
 // detachedSignIn is r on a Call of its own, so that the vendor's answer serves all who wait for it even when the first has left.
 func detachedSignIn(r *http.Request, call *Call, body []byte, patience time.Duration) *http.Request {
 	own := newCall(context.Background(), time.Now().Add(patience))
-	own.ID, own.Connection, own.Route, own.Consumer, own.View = call.ID, call.Connection, call.Route, call.Consumer, call.View
+	own.ID, own.Connection, own.Route, own.Consumer, own.View, own.Lane = call.ID, call.Connection, call.Route, call.Consumer, call.View, call.Lane
 	own.Remote, own.Caller, own.Arrived, own.trace = call.Remote, call.Caller, time.Now(), call.trace
 	sent := r.Clone(own)
 	if body != nil {

@@ -38,6 +38,7 @@ func (u *Upstreams) Try(ctx context.Context, connection string, view *connectors
 	call.Connection, call.View = up.connection, view
 	call.Consumer = &connectors.Consumer{Name: inside.Name, View: view}
 	call.Route = up.connection.Route(r.Method, rawPath(r))
+	call.Lane = call.Consumer.Lane(call.Route, r.Method, 0)
 	call.Caller = Address{Scheme: "http://", Host: "sluice", Prefix: "/" + connection}
 	total := up.connection.Timeouts.Total
 	if call.Route.Total > 0 {

@@ -197,6 +197,7 @@ func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
 	call.Arrived = time.Now()
 	call.Connection, call.Consumer, call.View = up.connection, inside, inside.View
 	call.Route = up.connection.Route(r.Method, rawPath(r))
+	call.Lane = call.Consumer.Lane(call.Route, r.Method, 0)
 	resp, err := up.chain.RoundTrip(r.WithContext(call))
 	if err != nil {
 		call.end(context.Canceled)

@@ -3,6 +3,7 @@ package transforms
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -128,6 +129,29 @@ func (r *LimitReader) Sources() []string {
 		add(f.header)
 	}
 	return out
+}
+
+// Policies returns the names under which Read tells of limits, as far as the configuration or the style gives them; headers that name
+// their limits themselves add to them.
+func (r *LimitReader) Policies() []string {
+	var names []string
+	for _, p := range r.policies {
+		if p.name != "" {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// Names tells whether Read can tell of a limit of this name: one of Policies, one that a header names itself, or w=SECONDS, as further
+// quotas in one header are called.
+func (r *LimitReader) Names(policy string) bool {
+	if r.draft || r.info != "" || r.index != "" || slices.Contains(r.Policies(), policy) {
+		return true
+	}
+	seconds, further := strings.CutPrefix(policy, "w=")
+	_, nano, ok := decimal(seconds)
+	return further && ok && nano == 0 && slices.ContainsFunc(r.policies, func(p policyReader) bool { return p.limit != "" })
 }
 
 // answer is one Read under way.

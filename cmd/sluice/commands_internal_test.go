@@ -155,8 +155,52 @@ func TestConnectorsShowTransforms(t *testing.T) {
 		}
 	}
 	code, out, errs := command(t, nil, "connectors", "show", "acme", "--config", filepath.Join(dir, "acme.yaml"))
-	if code != exitOK || !regexp.MustCompile(`GET /plain +- +\S+ +1h +1m30s +safe +set +remove`).MatchString(out) {
+	if code != exitOK || !regexp.MustCompile(`GET /plain +- +- +\S+ +1h +1m30s +safe +set +remove`).MatchString(out) {
 		t.Errorf("got exit code %d, %s and\n%swant the route's cache, timeout and transforms", code, errs, out)
+	}
+}
+
+// TestConnectorsShowLimits: every shape of a limit is told, for people and for programs.
+func TestConnectorsShowLimits(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "shapes.yaml")
+	if err := os.WriteFile(path, []byte(`name: shapes
+limits:
+  headers: hubspot
+  penalty: 30s
+  rules:
+    - {name: hour, match: "* /{rest...}", limit: 3000, window: 1h, starts: clock, policy: daily, penalty: 0s}
+    - {name: bucket, match: GET /a, limit: 100, window: 1m, starts: bucket, burst: 600, spread: true}
+    - {name: running, match: GET /a, concurrent: 15, scope: credential}
+routes:
+  - {match: GET /a, lane: interactive}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := command(t, nil, "connectors", "show", "shapes", "--config", path)
+	for _, row := range []string{
+		`GET /a +3000/1h, 100/1m, 15 at once +interactive +default`,
+		`hour +3000 +1h +clock +address +policy daily\n`,
+		`bucket +100 +1m +bucket +address +600 at once, spread, penalty 30s\n`,
+		`running +15 at once +- +- +credential +penalty 30s\n`,
+		`what the vendor's headers say. After a refusal they rest for 30s.`,
+	} {
+		if code != exitOK || !regexp.MustCompile(row).MatchString(out) {
+			t.Errorf("got exit code %d, %s and\n%swant %q in it", code, errs, out, row)
+		}
+	}
+	_, out, _ = command(t, nil, "connectors", "show", "shapes", "-o", "json", "--config", path)
+	var page connectorPage
+	if err := json.Unmarshal([]byte(out), &page); err != nil {
+		t.Fatalf("got %.200q: %v", out, err)
+	}
+	want := []limitLine{
+		{Name: "hour", Limit: 3000, Window: "1h", Starts: "clock", Policy: "daily", Scope: "address"},
+		{Name: "bucket", Limit: 100, Window: "1m", Starts: "bucket", Burst: 600, Penalty: "30s", Scope: "address", Spread: true},
+		{Name: "running", Concurrent: 15, Penalty: "30s", Scope: "credential"},
+	}
+	if !slices.Equal(page.LimitList, want) || page.Penalty != "30s" {
+		t.Errorf("got limits %+v and penalty %q, want %+v and 30s", page.LimitList, page.Penalty, want)
 	}
 }
 

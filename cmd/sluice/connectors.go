@@ -42,6 +42,7 @@ type connectorPage struct {
 	BaseURL     string      `json:"baseUrl,omitempty"`
 	Credentials []string    `json:"credentials"`
 	LearnLimits bool        `json:"learnLimits"`
+	Penalty     string      `json:"penalty,omitempty"` // of learned limits
 	RouteList   []routeLine `json:"routeList"`
 	LimitList   []limitLine `json:"limitList"`
 }
@@ -52,6 +53,7 @@ type routeLine struct {
 	Limits   []string `json:"limits"`
 	SignIn   bool     `json:"signIn"`
 	Safe     bool     `json:"safe"` // may be sent twice
+	Lane     string   `json:"lane,omitempty"`
 	Cache    string   `json:"cache,omitempty"`
 	Timeout  string   `json:"timeout,omitempty"`
 	Request  []string `json:"request"`
@@ -59,11 +61,16 @@ type routeLine struct {
 }
 
 type limitLine struct {
-	Name   string `json:"name"`
-	Limit  int    `json:"limit"`
-	Window string `json:"window"`
-	Starts string `json:"starts"`
-	Scope  string `json:"scope"`
+	Name       string `json:"name"`
+	Limit      int    `json:"limit,omitempty"` // in a window
+	Window     string `json:"window,omitempty"`
+	Starts     string `json:"starts,omitempty"`
+	Burst      int    `json:"burst,omitempty"`
+	Concurrent int    `json:"concurrent,omitempty"` // under way at once
+	Penalty    string `json:"penalty,omitempty"`
+	Policy     string `json:"policy,omitempty"`
+	Scope      string `json:"scope"`
+	Spread     bool   `json:"spread,omitempty"`
 }
 
 func connectorsListCommand(env environment) *cobra.Command {
@@ -150,16 +157,37 @@ func pageOf(set *connectors.Set, c *connectors.Connector) connectorPage {
 		p.RouteList = append(p.RouteList, routeOf(r))
 	}
 	for _, r := range c.Rules() {
-		p.LimitList = append(p.LimitList, limitLine{Name: r.Name, Limit: r.Limit, Window: spelt(r.Window), Starts: r.Starts, Scope: r.Scope})
+		p.LimitList = append(p.LimitList, limitOf(r))
+	}
+	if c.Penalty > 0 {
+		p.Penalty = spelt(c.Penalty)
 	}
 	return p
+}
+
+func limitOf(r *connectors.Rule) limitLine {
+	l := limitLine{Name: r.Name, Limit: r.Limit, Starts: r.Starts, Burst: r.Burst, Concurrent: r.Concurrent, Policy: r.Policy, Scope: r.Scope, Spread: r.Spread}
+	if r.Window > 0 {
+		l.Window = spelt(r.Window)
+	}
+	if r.Penalty > 0 {
+		l.Penalty = spelt(r.Penalty)
+	}
+	return l
 }
 
 func routeOf(r *connectors.Route) routeLine {
 	l := routeLine{Name: r.Name, Group: r.Group, SignIn: r.SignIn != nil, Safe: r.Safe, Limits: []string{},
 		Request: namesOf(r.Request), Response: namesOf(r.Response)}
 	for _, rule := range r.Rules {
-		l.Limits = append(l.Limits, fmt.Sprintf("%d/%s", rule.Limit, spelt(rule.Window)))
+		if rule.Concurrent > 0 {
+			l.Limits = append(l.Limits, fmt.Sprintf("%d at once", rule.Concurrent))
+		} else {
+			l.Limits = append(l.Limits, fmt.Sprintf("%d/%s", rule.Limit, spelt(rule.Window)))
+		}
+	}
+	if r.Lane != 0 {
+		l.Lane = r.Lane.String()
 	}
 	if r.Cache != nil {
 		l.Cache = spelt(r.Cache.TTL)
@@ -189,18 +217,43 @@ func (p connectorPage) text(out io.Writer) error {
 			facts = append(facts, row)
 		}
 	}
-	routes := [][]string{{}, {"ROUTE", "LIMITS", "BREAKER", "CACHE", "TIMEOUT", "NOTES", "REQUEST", "RESPONSE"}}
+	routes := [][]string{{}, {"ROUTE", "LIMITS", "LANE", "BREAKER", "CACHE", "TIMEOUT", "NOTES", "REQUEST", "RESPONSE"}}
 	for _, r := range p.RouteList {
 		routes = append(routes, r.row())
 	}
-	limits := [][]string{{}, {"LIMIT", "CALLS", "WINDOW", "STARTS", "COUNTED BY"}}
+	limits := [][]string{{}, {"LIMIT", "CALLS", "WINDOW", "STARTS", "COUNTED BY", "NOTES"}}
 	for _, l := range p.LimitList {
-		limits = append(limits, []string{l.Name, strconv.Itoa(l.Limit), l.Window, l.Starts, l.Scope})
+		limits = append(limits, l.row())
 	}
 	if p.LearnLimits {
-		limits = append(limits, []string{}, []string{"Routes without a limit are paced by what the vendor's headers say."})
+		note := "Routes without a limit are paced by what the vendor's headers say."
+		if p.Penalty != "" {
+			note += " After a refusal they rest for " + p.Penalty + "."
+		}
+		limits = append(limits, []string{}, []string{note})
 	}
 	return errors.Join(writeTable(out, facts), writeTable(out, routes), writeTable(out, limits))
+}
+
+func (l limitLine) row() []string {
+	calls := strconv.Itoa(l.Limit)
+	if l.Concurrent > 0 {
+		calls = fmt.Sprintf("%d at once", l.Concurrent)
+	}
+	var notes []string
+	if l.Burst > 0 && l.Burst != l.Limit {
+		notes = append(notes, fmt.Sprintf("%d at once", l.Burst))
+	}
+	if l.Spread {
+		notes = append(notes, "spread")
+	}
+	if l.Penalty != "" {
+		notes = append(notes, "penalty "+l.Penalty)
+	}
+	if l.Policy != "" {
+		notes = append(notes, "policy "+l.Policy)
+	}
+	return []string{l.Name, calls, dash(nonEmpty(l.Window)), dash(nonEmpty(l.Starts)), l.Scope, dash(notes)}
 }
 
 func (r routeLine) row() []string {
@@ -211,7 +264,7 @@ func (r routeLine) row() []string {
 	if r.Safe {
 		notes = append(notes, "safe")
 	}
-	return []string{r.Name, dash(r.Limits), dash(nonEmpty(r.Group)), dash(nonEmpty(r.Cache)), dash(nonEmpty(r.Timeout)), dash(notes), dash(r.Request), dash(r.Response)}
+	return []string{r.Name, dash(r.Limits), dash(nonEmpty(r.Lane)), dash(nonEmpty(r.Group)), dash(nonEmpty(r.Cache)), dash(nonEmpty(r.Timeout)), dash(notes), dash(r.Request), dash(r.Response)}
 }
 
 // writeTable writes rows with their columns under each other. Nothing ends in blanks.
