@@ -2,11 +2,16 @@ package proxy
 
 import (
 	"bufio"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"sluice/connectors"
 )
 
 // FuzzWellFormed: what the door lets in, net/http reads as the engine does, or not at all.
@@ -73,6 +78,52 @@ func FuzzLocate(f *testing.F) {
 			t.Errorf("locate(%q): path %q of %v", target, p.path, p.upstream)
 		}
 	})
+}
+
+// TestCallsLane: a call has the lane that consumer, route, method and header make, from the door on, and the vendor never reads of it.
+func TestCallsLane(t *testing.T) {
+	t.Parallel()
+	set, faults := connectors.Load(fstest.MapFS{
+		"sluice.yaml": {Data: []byte(`consumers: {iga: {networks: [127.0.0.0/8], lane: bulk, choose_lane: true}}
+connections: {acme: {connector: acme, base_url: "https://vendor.example"}}
+`)},
+		"connectors/acme.yaml": {Data: []byte("name: acme\nroutes: [{match: POST /disable, lane: critical}]\n")},
+	}, connectors.Environment{})
+	if len(faults) > 0 {
+		t.Fatalf("got faults, want none: %v", faults)
+	}
+	up := &upstream{connection: set.Connections["acme"]}
+	gen := &generation{set: set, byName: map[string]*upstream{"acme": up}}
+	front := NewFront(t.Context(), NewUpstreams(Options{}))
+	for _, tt := range []struct {
+		method, path, header string
+		want                 connectors.Lane
+	}{
+		{"GET", "/acme/users", "", connectors.Bulk},
+		{"POST", "/acme/users", "", connectors.Bulk},
+		{"POST", "/acme/disable", "", connectors.Critical},
+		{"GET", "/acme/users", "interactive", connectors.Interactive},
+		{"POST", "/acme/disable", "bulk", connectors.Bulk},
+	} {
+		var c fasthttp.RequestCtx
+		var sent fasthttp.Request
+		sent.Header.SetMethod(tt.method)
+		sent.SetRequestURI(tt.path)
+		sent.Header.SetHost("localhost")
+		if tt.header != "" {
+			sent.Header.Set("x-sluice-lane", tt.header)
+		}
+		c.Init(&sent, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, nil)
+		call := newCall(t.Context(), time.Time{})
+		_, r, err := front.request(&c, gen, "main", call)
+		if err != nil || call.Lane != tt.want {
+			t.Errorf("%s %s with %q: got lane %s, %v; want %s", tt.method, tt.path, tt.header, call.Lane, err, tt.want)
+			continue
+		}
+		if got := r.Header.Values(headerLane); got != nil {
+			t.Errorf("%s %s: the vendor gets %s: %q", tt.method, tt.path, headerLane, got)
+		}
+	}
 }
 
 func TestHostName(t *testing.T) {

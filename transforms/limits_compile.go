@@ -27,10 +27,10 @@ var limitStyles = map[string]LimitReader{
 		reset: []timeField{{"X-Rate-Limit-Reset", Auto}},
 	}}},
 	// RateLimit-* as three headers: PagerDuty, Zendesk.
-	"ratelimit": {policies: []policyReader{draft06}},
+	"ratelimit": {policies: []policyReader{threeHeaders}},
 	"ietf":      {draft: true},
 	"sforce":    {info: "Sforce-Limit-Info"},
-	"zendesk":   {policies: []policyReader{draft06}, index: "Zendesk-Ratelimit-"},
+	"zendesk":   {policies: []policyReader{threeHeaders}, index: "Zendesk-Ratelimit-"},
 	"zendesk_index": {
 		index: "Zendesk-Ratelimit-",
 	},
@@ -52,8 +52,8 @@ var limitStyles = map[string]LimitReader{
 		{name: "write", remaining: "Requestlimit-Write-Remaining", retry: []timeField{{"Requestlimit-Write-Retryafter", DeltaMS}}},
 	}},
 	"docusign": {policies: []policyReader{
-		{name: "hourly", limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: []timeField{{"X-Ratelimit-Reset", Auto}}},
-		{name: "burst", limit: "X-Burstlimit-Limit", remaining: "X-Burstlimit-Remaining"},
+		{name: "hourly", limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: []timeField{{"X-Ratelimit-Reset", Auto}}, window: time.Hour},
+		{name: "burst", limit: "X-Burstlimit-Limit", remaining: "X-Burstlimit-Remaining", window: 30 * time.Second},
 	}},
 }
 

@@ -12,6 +12,7 @@ import (
 //	-10  RateLimit-Policy: "burst";q=100;w=60     RateLimit: "burst";r=50;t=30
 //	-07  RateLimit-Policy: 100;w=60               RateLimit: limit=100, remaining=50, reset=30
 //	-06  RateLimit-Limit: 100, 100;w=60           RateLimit-Remaining: 50       RateLimit-Reset: 30
+//	     or RateLimit-Policy as in -07 beside the three headers (express-rate-limit)
 //
 // A malformed field is ignored whole, as the draft demands, and reported.
 func (a *answer) draft() {
@@ -24,13 +25,33 @@ func (a *answer) draft() {
 		}
 		return
 	}
-	if len(a.limits) == start {
-		a.policy(&draft06)
+	a.draft06(start)
+}
+
+// draft06 reads the three headers, which say how the policy of their limit stands.
+func (a *answer) draft06(start int) {
+	policies := len(a.limits)
+	a.policy(&threeHeaders)
+	if len(a.limits) == policies {
+		return
+	}
+	state := a.limits[policies]
+	for i := start; i < policies; i++ {
+		if l := &a.limits[i]; state.HasLimit && l.Limit == state.Limit || !state.HasLimit && policies-start == 1 {
+			l.Remaining, l.HasRemaining = state.Remaining, state.HasRemaining
+			l.Reset, l.ResetAfter = state.Reset, state.ResetAfter
+			l.From.Remaining, l.From.Reset = state.From.Remaining, state.From.Reset
+			if state.HasLimit {
+				l.From.Limit = state.From.Limit
+			}
+			a.limits = a.limits[:policies] // further quotas in the limit's header are those of the policies again
+			return
+		}
 	}
 }
 
 // A table of the three headers' names.
-var draft06 = policyReader{
+var threeHeaders = policyReader{
 	limit: "Ratelimit-Limit", remaining: "Ratelimit-Remaining",
 	reset: []timeField{{"Ratelimit-Reset", Delta}},
 }

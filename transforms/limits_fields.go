@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// dailyUsage is the table of Salesforce's policies that count over 24 hours.
+var dailyUsage = []string{"api-usage", "per-app-api-usage"}
+
 // info reads Salesforce's `Sforce-Limit-Info: api-usage=10018/100000; per-app-api-usage=17/250(appName=x)`: used/limit,
 // one policy each, no reset.
 func (a *answer) info(name string) {
@@ -25,10 +28,14 @@ func (a *answer) info(name string) {
 			a.unreadable(name, value)
 			return
 		}
-		a.limits = append(a.limits, Limits{
+		l := Limits{
 			Policy: policy, Limit: limit, HasLimit: true, Remaining: max(0, limit-used), HasRemaining: true,
 			From: Origin{Limit: name, Remaining: name},
-		})
+		}
+		if slices.Contains(dailyUsage, policy) {
+			l.Window = 24 * time.Hour
+		}
+		a.limits = append(a.limits, l)
 	}
 }
 

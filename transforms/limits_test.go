@@ -3,6 +3,7 @@ package transforms_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,8 +63,8 @@ func TestLimitReader(t *testing.T) {
 				From: origin{"X-Ratelimit-Limit", "", "X-Ratelimit-Reset", "Retry-After"}}}},
 		{"Salesforce", "sforce", headers("Sforce-Limit-Info", "api-usage=10018/100000; per-app-api-usage=17/250(appName=sample)"),
 			[]limits{
-				{Policy: "api-usage", Limit: 100000, HasLimit: true, Remaining: 89982, HasRemaining: true, From: origin{Limit: "Sforce-Limit-Info", Remaining: "Sforce-Limit-Info"}},
-				{Policy: "per-app-api-usage", Limit: 250, HasLimit: true, Remaining: 233, HasRemaining: true, From: origin{Limit: "Sforce-Limit-Info", Remaining: "Sforce-Limit-Info"}},
+				{Policy: "api-usage", Limit: 100000, HasLimit: true, Remaining: 89982, HasRemaining: true, Window: 24 * time.Hour, From: origin{Limit: "Sforce-Limit-Info", Remaining: "Sforce-Limit-Info"}},
+				{Policy: "per-app-api-usage", Limit: 250, HasLimit: true, Remaining: 233, HasRemaining: true, Window: 24 * time.Hour, From: origin{Limit: "Sforce-Limit-Info", Remaining: "Sforce-Limit-Info"}},
 			}},
 		{"Zendesk", "zendesk", headers("RateLimit-Limit", "700", "RateLimit-Remaining", "699", "RateLimit-Reset", "41", "Zendesk-RateLimit-Tickets-Index", "total=100; remaining=99; resets=41"),
 			[]limits{
@@ -85,6 +86,26 @@ func TestLimitReader(t *testing.T) {
 			[]limits{{Limit: 200, HasLimit: true, Remaining: 197, HasRemaining: true, Cost: 3, Window: time.Minute, From: origin{Limit: "X-Ratelimit-Total", Remaining: "X-Ratelimit-Remaining"}}}},
 		{"Canvas", "canvas", headers("X-Rate-Limit-Remaining", "599.7", "X-Request-Cost", "0.3"),
 			[]limits{{Remaining: 599.7, HasRemaining: true, Cost: 0.3, From: origin{Remaining: "X-Rate-Limit-Remaining"}}}},
+		{"Canvas in full float, as Ruby writes it", "canvas", headers("X-Rate-Limit-Remaining", "699.9388713539999", "X-Request-Cost", "0.058649226000000004"),
+			[]limits{{Remaining: 699.9388713539999, HasRemaining: true, Cost: 0.058649226000000004, From: origin{Remaining: "X-Rate-Limit-Remaining"}}}},
+		{"DocuSign", "docusign", headers("X-RateLimit-Limit", "3000", "X-RateLimit-Remaining", "2990", "X-RateLimit-Reset", "1786107600", "X-BurstLimit-Limit", "500", "X-BurstLimit-Remaining", "499"),
+			[]limits{
+				{Policy: "hourly", Limit: 3000, HasLimit: true, Remaining: 2990, HasRemaining: true, Window: time.Hour, Reset: in(time.Hour), ResetAfter: time.Hour, From: origin{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", ""}},
+				{Policy: "burst", Limit: 500, HasLimit: true, Remaining: 499, HasRemaining: true, Window: 30 * time.Second, From: origin{Limit: "X-Burstlimit-Limit", Remaining: "X-Burstlimit-Remaining"}},
+			}},
+		{"Salesforce in a burst", "sforce", headers("Sforce-Limit-Info", "api-usage=100001/100000, api-bursts=3/25"),
+			[]limits{
+				{Policy: "api-usage", Limit: 100000, HasLimit: true, HasRemaining: true, Window: 24 * time.Hour, From: origin{Limit: "Sforce-Limit-Info", Remaining: "Sforce-Limit-Info"}},
+				{Policy: "api-bursts", Limit: 25, HasLimit: true, Remaining: 22, HasRemaining: true, From: origin{Limit: "Sforce-Limit-Info", Remaining: "Sforce-Limit-Info"}},
+			}},
+		{"PagerDuty", "ratelimit", headers("ratelimit-limit", "960", "ratelimit-remaining", "957", "ratelimit-reset", "25"),
+			[]limits{{Limit: 960, HasLimit: true, Remaining: 957, HasRemaining: true, Reset: in(25 * time.Second), ResetAfter: 25 * time.Second, From: origin{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", ""}}}},
+		{"Auth0, Smartsheet", "x", headers("x-ratelimit-limit", "120", "x-ratelimit-remaining", "119", "x-ratelimit-reset", "1786104030"),
+			[]limits{{Limit: 120, HasLimit: true, Remaining: 119, HasRemaining: true, Reset: in(30 * time.Second), ResetAfter: 30 * time.Second, From: origin{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", ""}}}},
+		{"Jira Cloud without a format", "x", headers("X-RateLimit-Limit", "350", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "2026-08-07T12:01Z", "X-RateLimit-NearLimit", "true", "Retry-After", "60"),
+			[]limits{{Limit: 350, HasLimit: true, HasRemaining: true, Reset: in(time.Minute), ResetAfter: time.Minute, RetryAfter: time.Minute, HasRetry: true, From: origin{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Retry-After"}}}},
+		{"GitLab says the reset twice, and when to come back", "gitlab", headers("RateLimit-Limit", "600", "RateLimit-Observed", "600", "RateLimit-Reset", "1786104030", "RateLimit-ResetTime", "Fri, 07 Aug 2026 12:00:31 GMT", "Retry-After", "31"),
+			[]limits{{Limit: 600, HasLimit: true, HasRemaining: true, Reset: in(31 * time.Second), ResetAfter: 31 * time.Second, RetryAfter: 31 * time.Second, HasRetry: true, From: origin{"Ratelimit-Limit", "", "Ratelimit-Resettime", "Retry-After"}}}},
 		{"GitLab says the reset twice", "gitlab", headers("RateLimit-Limit", "600", "RateLimit-Remaining", "599", "RateLimit-Reset", "1786104030", "RateLimit-ResetTime", "Fri, 07 Aug 2026 12:00:30 GMT"),
 			[]limits{{Limit: 600, HasLimit: true, Remaining: 599, HasRemaining: true, Reset: in(30 * time.Second), ResetAfter: 30 * time.Second, From: origin{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", ""}}}},
 		{"Oracle Access Governance", "oracle", headers("RequestLimit-Default-Remaining", "0", "RequestLimit-Default-RetryAfter", "1500", "RequestLimit-Write-Remaining", "60"),
@@ -119,6 +140,27 @@ func TestLimitReader(t *testing.T) {
 			[]limits{{Limit: 300, HasLimit: true, Remaining: 299, HasRemaining: true, Window: time.Minute, Reset: in(5 * time.Second), ResetAfter: 5 * time.Second, From: origin{"Ratelimit", "Ratelimit", "Ratelimit", ""}}}},
 		{"draft -06", "ietf", headers("RateLimit-Limit", "10, 10;w=1", "RateLimit-Remaining", "9", "RateLimit-Reset", "1"),
 			[]limits{{Limit: 10, HasLimit: true, Remaining: 9, HasRemaining: true, Window: time.Second, Reset: in(time.Second), ResetAfter: time.Second, From: origin{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", ""}}}},
+		{"draft -06 beside a policy header, express-rate-limit", "ietf", headers("RateLimit-Policy", "100;w=60", "RateLimit-Limit", "100", "RateLimit-Remaining", "99", "RateLimit-Reset", "60"),
+			[]limits{{Limit: 100, HasLimit: true, Remaining: 99, HasRemaining: true, Window: time.Minute, Reset: in(time.Minute), ResetAfter: time.Minute, From: origin{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", ""}}}},
+		{"draft -06, the second of two policies", "ietf", headers("RateLimit-Policy", "10;w=1, 50;w=60", "RateLimit-Limit", "50, 10;w=1, 50;w=60", "RateLimit-Remaining", "0"),
+			[]limits{
+				{Limit: 10, HasLimit: true, Window: time.Second, From: origin{Limit: "Ratelimit-Policy"}},
+				{Limit: 50, HasLimit: true, HasRemaining: true, Window: time.Minute, From: origin{Limit: "Ratelimit-Limit", Remaining: "Ratelimit-Remaining"}},
+			}},
+		{"draft -06, a policy and no limit", "ietf", headers("RateLimit-Policy", "100;w=60", "RateLimit-Remaining", "9", "RateLimit-Reset", "5"),
+			[]limits{{Limit: 100, HasLimit: true, Remaining: 9, HasRemaining: true, Window: time.Minute, Reset: in(5 * time.Second), ResetAfter: 5 * time.Second, From: origin{"Ratelimit-Policy", "Ratelimit-Remaining", "Ratelimit-Reset", ""}}}},
+		{"draft -06, a limit of no policy", "ietf", headers("RateLimit-Policy", "100;w=60", "RateLimit-Limit", "7", "RateLimit-Remaining", "1"),
+			[]limits{
+				{Limit: 100, HasLimit: true, Window: time.Minute, From: origin{Limit: "Ratelimit-Policy"}},
+				{Limit: 7, HasLimit: true, Remaining: 1, HasRemaining: true, From: origin{Limit: "Ratelimit-Limit", Remaining: "Ratelimit-Remaining"}},
+			}},
+		{"draft -10 with partition keys", "ietf", headers("RateLimit-Policy", `"100-in-1min"; q=100; w=60; pk=:ZGM=:, "hour";q=5;w=3600;pk=:YQ==:`, "RateLimit", `"100-in-1min"; r=99; t=30; pk=:ZGM=:`),
+			[]limits{
+				{Policy: "100-in-1min", Limit: 100, HasLimit: true, Remaining: 99, HasRemaining: true, Window: time.Minute, Reset: in(30 * time.Second), ResetAfter: 30 * time.Second, From: origin{"Ratelimit-Policy", "Ratelimit", "Ratelimit", ""}},
+				{Policy: "hour", Limit: 5, HasLimit: true, Window: time.Hour, From: origin{Limit: "Ratelimit-Policy"}},
+			}},
+		{"draft -10, calls under way", "ietf", headers("RateLimit-Policy", `"running";q=15;qu="concurrent-requests"`, "RateLimit", `"running";r=3`),
+			[]limits{{Policy: "running", Limit: 15, HasLimit: true, Remaining: 3, HasRemaining: true, Unit: "concurrent-requests", From: origin{Limit: "Ratelimit-Policy", Remaining: "Ratelimit"}}}},
 		{"repeated with one value", "x", headers("X-RateLimit-Limit", "60", "X-RateLimit-Limit", "60"), []limits{{Limit: 60, HasLimit: true, From: origin{Limit: "X-Ratelimit-Limit"}}}},
 		{"nothing said", "x", headers("Content-Type", "text/plain"), nil},
 	}
@@ -133,6 +175,92 @@ func TestLimitReader(t *testing.T) {
 				t.Errorf("Read: got + want -\n%s", diff)
 			}
 		})
+	}
+}
+
+// What no style knows is read by naming the headers.
+func TestLimitReaderByKeys(t *testing.T) {
+	t.Parallel()
+	type limits = transforms.Limits
+	type origin = transforms.Origin
+	tests := []struct {
+		name string
+		args any
+		h    http.Header
+		want []limits
+	}{
+		{"Zendesk without ratelimit-*", object{"limit": "X-Rate-Limit", "remaining": "X-Rate-Limit-Remaining", "window": "60s"}, headers("X-Rate-Limit", "700", "X-Rate-Limit-Remaining", "699"),
+			[]limits{{Limit: 700, HasLimit: true, Remaining: 699, HasRemaining: true, Window: time.Minute, From: origin{Limit: "X-Rate-Limit", Remaining: "X-Rate-Limit-Remaining"}}}},
+		{"ServiceNow's hour", object{"style": "x", "reset": object{"format": "unix"}, "window": "1h"}, headers("X-RateLimit-Limit", "500", "X-RateLimit-Reset", "1786104030"),
+			[]limits{{Limit: 500, HasLimit: true, Window: time.Hour, Reset: in(30 * time.Second), ResetAfter: 30 * time.Second, From: origin{"X-Ratelimit-Limit", "", "X-Ratelimit-Reset", ""}}}},
+		{"Egnyte, two limits by used", []any{
+			object{"policy": "second", "limit": "X-Accesstoken-Qps-Allotted", "used": "X-Accesstoken-Qps-Current", "window": "1s"},
+			object{"policy": "daily", "limit": "X-Accesstoken-Quota-Allotted", "used": "X-Accesstoken-Quota-Current", "window": "24h"},
+		}, headers("X-Accesstoken-Qps-Allotted", "2", "X-Accesstoken-Qps-Current", "1", "X-Accesstoken-Quota-Allotted", "1000", "X-Accesstoken-Quota-Current", "54"),
+			[]limits{
+				{Policy: "second", Limit: 2, HasLimit: true, Remaining: 1, HasRemaining: true, Window: time.Second, From: origin{Limit: "X-Accesstoken-Qps-Allotted"}},
+				{Policy: "daily", Limit: 1000, HasLimit: true, Remaining: 946, HasRemaining: true, Window: 24 * time.Hour, From: origin{Limit: "X-Accesstoken-Quota-Allotted"}},
+			}},
+		{"Oracle's, under another name", object{"policy": "search", "remaining": "RequestLimit-Search-Remaining", "retry_after": object{"name": "RequestLimit-Search-RetryAfter", "format": "delta_ms"}},
+			headers("RequestLimit-Search-Remaining", "0", "RequestLimit-Search-RetryAfter", "250"),
+			[]limits{{Policy: "search", HasRemaining: true, RetryAfter: 250 * time.Millisecond, HasRetry: true, From: origin{Remaining: "Requestlimit-Search-Remaining", RetryAfter: "Requestlimit-Search-Retryafter"}}}},
+		{"Zoom: an ISO date in Retry-After", object{"style": "x", "retry_after": object{"name": "Retry-After", "format": "iso8601"}}, headers("X-RateLimit-Limit", "30000", "X-RateLimit-Remaining", "0", "Retry-After", "2026-08-08T00:00:00Z"),
+			[]limits{{Limit: 30000, HasLimit: true, HasRemaining: true, RetryAfter: 12 * time.Hour, HasRetry: true, From: origin{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "", "Retry-After"}}}},
+		{"lemlist", object{"style": "x", "reset": object{"format": "js_date"}}, headers("X-RateLimit-Reset", "Fri Aug 07 2026 14:00:30 GMT+0200 (Central European Summer Time)"),
+			[]limits{{Reset: in(30 * time.Second), ResetAfter: 30 * time.Second, From: origin{Reset: "X-Ratelimit-Reset"}}}},
+		{"Amazon MWS", object{"limit": "x-mws-quota-max", "remaining": "x-mws-quota-remaining", "reset": object{"name": "x-mws-quota-resetsOn", "format": "imf"}},
+			headers("x-mws-quota-max", "3600", "x-mws-quota-remaining", "10.0", "x-mws-quota-resetsOn", "Fri, 07 Aug 2026 12:00:30 GMT"),
+			[]limits{{Limit: 3600, HasLimit: true, Remaining: 10, HasRemaining: true, Reset: in(30 * time.Second), ResetAfter: 30 * time.Second, From: origin{"X-Mws-Quota-Max", "X-Mws-Quota-Remaining", "X-Mws-Quota-Resetson", ""}}}},
+		{"Akamai", object{"style": "x", "reset": object{"name": "X-RateLimit-Next", "format": "iso8601"}}, headers("X-RateLimit-Remaining", "0", "X-RateLimit-Next", "2026-08-07T12:00:30.5Z"),
+			[]limits{{HasRemaining: true, Reset: in(30500 * time.Millisecond), ResetAfter: 30500 * time.Millisecond, From: origin{Remaining: "X-Ratelimit-Remaining", Reset: "X-Ratelimit-Next"}}}},
+		{"Perforce: seconds, whatever its prose says", object{"style": "x", "reset": object{"format": "delta"}}, headers("X-RateLimit-Reset", "17"),
+			[]limits{{Reset: in(17 * time.Second), ResetAfter: 17 * time.Second, From: origin{Reset: "X-Ratelimit-Reset"}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, errs := reader(t, tt.args).Read(tt.h, noon)
+			if len(errs) > 0 {
+				t.Errorf("errors: %v", errs)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Read: got + want -\n%s", diff)
+			}
+		})
+	}
+}
+
+// What a reader calls its limits is what a rule may name.
+func TestLimitReaderNames(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args  any
+		names string // as Policies has them
+		knows []string
+		not   []string
+	}{
+		{"hubspot", "interval daily", []string{"interval", "daily", "w=60"}, []string{"hourly", "", "w=", "w=1.5", "w=60s", "60"}},
+		{"docusign", "hourly burst", []string{"hourly", "burst"}, []string{"daily"}},
+		{[]any{"x", object{"policy": "app", "remaining": "X-App-Remaining"}}, "app", []string{"app", "w=3600"}, []string{"x"}},
+		{"canvas", "", nil, []string{"daily", "w=60"}}, // it has no limit header, so no further quotas
+		{"ietf", "", []string{"burst", "whatever"}, nil},
+		{"sforce", "", []string{"api-usage"}, nil},
+		{"zendesk", "", []string{"tickets-index"}, nil},
+	} {
+		r := reader(t, tt.args)
+		if got := strings.Join(r.Policies(), " "); got != tt.names {
+			t.Errorf("%v: got policies %q, want %q", tt.args, got, tt.names)
+		}
+		for _, name := range tt.knows {
+			if !r.Names(name) {
+				t.Errorf("%v: got no policy %q, want one", tt.args, name)
+			}
+		}
+		for _, name := range tt.not {
+			if r.Names(name) {
+				t.Errorf("%v: got a policy %q, want none", tt.args, name)
+			}
+		}
 	}
 }
 
