@@ -130,6 +130,8 @@ func FuzzConnector(f *testing.F) {
 	f.Add([]byte(routedAcme))
 	f.Add([]byte("name: acme\nresponse: [{jq: .a}]\ntests: [{name: a, request: {path: /}, answer: {}, expect: {}}]\n"))
 	f.Add([]byte("name: acme\nauth: {login: {path: /x, token: text, json: {a: [\"${credential:k}\"]}}}\ncredentials: [k]\n"))
+	f.Add([]byte("name: acme\nlimits: {headers: hubspot, penalty: 30s, rules: [{match: GET /a, concurrent: 5}, " +
+		"{name: b, match: GET /a, limit: 9, window: 1h, starts: clock, policy: daily}, {name: c, match: GET /a, limit: 9, window: 7m, starts: bucket, burst: 90}]}\n"))
 	f.Fuzz(func(t *testing.T, acme []byte) {
 		set, faults := connectors.Load(files(map[string]string{"sluice.yaml": emptyMain, "connectors/acme.yaml": string(acme)}), connectors.Environment{Open: openNothing})
 		if (set == nil) != (len(faults) > 0) {
@@ -144,6 +146,11 @@ func FuzzConnector(f *testing.F) {
 			return
 		}
 		for _, vendor := range set.Connectors {
+			for _, rule := range vendor.Rules() {
+				if why := oddRule(rule); why != "" {
+					t.Errorf("%s in %+v", why, rule)
+				}
+			}
 			for _, path := range []string{"/", "/x", "/x/y/z", ""} {
 				if route := vendor.Route("GET", path); route == nil || route.Name == "" || route.Group == "" {
 					t.Errorf("GET %s: got route %+v, want one with a name and a group", path, route)
@@ -151,4 +158,24 @@ func FuzzConnector(f *testing.F) {
 			}
 		}
 	})
+}
+
+// oddRule says what no rule may be, whatever its file says; "" for a sound one.
+func oddRule(r *connectors.Rule) string {
+	const day = 24 * time.Hour
+	switch {
+	case (r.Limit > 0) == (r.Concurrent > 0) || r.Limit < 0 || r.Concurrent < 0:
+		return "not exactly one of limit and concurrent"
+	case r.Concurrent > 0 && (r.Window != 0 || r.Starts != "" || r.Burst != 0 || r.Spread):
+		return "a window of calls under way"
+	case r.Limit > 0 && r.Window <= 0:
+		return "a limit without a window"
+	case r.Limit > 0 && (r.Burst > 0) != (r.Starts == "bucket" || r.Starts == "unknown"):
+		return "a burst where it means nothing, or none where it does"
+	case r.Starts == "clock" && (r.Window > day || day%r.Window != 0):
+		return "a clock's window that does not divide a day"
+	case r.Penalty < 0:
+		return "a negative penalty"
+	}
+	return ""
 }

@@ -73,7 +73,8 @@ func (o *limitOverride) over(c count) count {
 		c.concurrent, c.starts = 0, startsUnknown
 	}
 	c.limit, c.concurrent, c.burst = cmp.Or(o.Limit, c.limit), cmp.Or(o.Concurrent, c.concurrent), cmp.Or(o.Burst, c.burst)
-	c.window, c.starts, c.scope, c.policy = cmp.Or(o.Window, c.window), cmp.Or(o.Starts, c.starts), cmp.Or(o.Scope, c.scope), cmp.Or(o.Policy, c.policy)
+	c.window, c.starts = cmp.Or(o.Window, c.window), cmp.Or(o.Starts, c.starts)
+	c.scope, c.policy = cmp.Or(o.Scope, c.scope), cmp.Or(o.Policy, c.policy)
 	if !takesBurst(c.starts) && o.Burst == 0 {
 		c.burst = 0 // it belonged to what c started with
 	}
@@ -125,17 +126,19 @@ func (c count) faults() (all []countFault) {
 			is  bool
 		}{{"window", c.window != 0}, {"starts", c.starts != ""}, {"burst", c.burst != 0}, {"spread", c.spread}} {
 			if said.is {
-				wrong(said.key, "means nothing beside concurrent, which counts calls under way and has no window: remove it, or say limit instead of concurrent")
+				wrong(said.key, "means nothing beside concurrent, which counts calls under way and has no window: "+
+					"remove it, or say limit instead of concurrent")
 			}
 		}
 		return all
 	}
 	if c.burst > 0 && !takesBurst(c.starts) {
-		wrong("burst", "means nothing where starts is %s, because all of a window's calls may go at once: say starts: bucket, or make the burst a rule of its own with a short window",
-			c.starts)
+		wrong("burst", "means nothing where starts is %s, because all of a window's calls may go at once: "+
+			"say starts: bucket, or make the burst a rule of its own with a short window", c.starts)
 	}
 	if c.starts == startsClock && c.window > 0 && (c.window > day || day%c.window != 0) {
-		wrong("window", "is %s, but a window that starts by the clock must divide a day, such as 1h or 24h: change it, or say starts: unknown", brief(c.window))
+		wrong("window", "is %s, but a window that starts by the clock must divide a day, such as 1h or 24h: "+
+			"change it, or say starts: unknown", brief(c.window))
 	}
 	return all
 }
@@ -151,11 +154,11 @@ func (v *Connector) policyFaults(c count) []countFault {
 	if v.Limits.Names(c.policy) {
 		return nil
 	}
-	names := v.Limits.Policies()
-	if len(names) == 0 {
-		return []countFault{{"policy", fmt.Sprintf("there is no policy %q: limits.headers gives its limits no names; add policy there, or remove it here", c.policy)}}
+	message := fmt.Sprintf("there is no policy %q: limits.headers gives its limits no names; add policy there, or remove it here", c.policy)
+	if names := v.Limits.Policies(); len(names) > 0 {
+		message = fmt.Sprintf("limits.headers has no policy %q: %s", c.policy, suggest(c.policy, names))
 	}
-	return []countFault{{"policy", fmt.Sprintf("limits.headers has no policy %q: %s", c.policy, suggest(c.policy, names))}}
+	return []countFault{{"policy", message}}
 }
 
 // overrides lays the connection's limits over those of its connector.
@@ -208,7 +211,8 @@ func (b *setBuild) override(key string, o *limitOverride, vendor *Connector, c c
 		b.fault(key, "says both limit and concurrent: a rule counts calls in a window or calls under way; remove one")
 		return own.rule()
 	case own.window <= 0 && own.concurrent == 0 && c.concurrent > 0:
-		b.fault(key+".window", "is required beside limit, because the connector's rule counts calls under way and has none: say how long the vendor counts, such as 60s")
+		b.fault(key+".window", "is required beside limit, because the connector's rule counts calls under way and has none: "+
+			"say how long the vendor counts, such as 60s")
 	}
 	known := append(c.faults(), vendor.policyFaults(c)...)
 	for _, wrong := range append(own.faults(), vendor.policyFaults(own)...) {

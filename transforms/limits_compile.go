@@ -52,7 +52,8 @@ var limitStyles = map[string]LimitReader{
 		{name: "write", remaining: "Requestlimit-Write-Remaining", retry: []timeField{{"Requestlimit-Write-Retryafter", DeltaMS}}},
 	}},
 	"docusign": {policies: []policyReader{
-		{name: "hourly", limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: []timeField{{"X-Ratelimit-Reset", Auto}}, window: time.Hour},
+		{name: "hourly", limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining",
+			reset: []timeField{{"X-Ratelimit-Reset", Auto}}, window: time.Hour},
 		{name: "burst", limit: "X-Burstlimit-Limit", remaining: "X-Burstlimit-Remaining", window: 30 * time.Second},
 	}},
 }
