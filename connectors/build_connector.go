@@ -68,6 +68,7 @@ func (b *connectorBuild) limits() {
 		reader, err := transforms.CompileLimitReader(l.Headers)
 		if err != nil {
 			b.argFaults("limits.headers", err)
+			b.made.unread = true
 		} else {
 			b.made.Limits, b.made.LimitHeaders = reader, reader.Sources()
 		}

@@ -145,7 +145,7 @@ func (c count) faults() (all []countFault) {
 
 // policyFaults refuses a policy that no header of the vendor can name.
 func (v *Connector) policyFaults(c count) []countFault {
-	if c.policy == "" {
+	if c.policy == "" || v.unread {
 		return nil
 	}
 	if v.Limits == nil {

@@ -27,6 +27,7 @@ type Connector struct {
 
 	rules  []*Rule
 	counts []count // what rules were made of, in the same order
+	unread bool    // limits.headers has faults, so nobody knows what policies it names
 	all    []*Route
 	routes router
 }

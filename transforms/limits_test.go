@@ -348,14 +348,19 @@ func FuzzLimitReader(f *testing.F) {
 	for _, v := range []string{"60", "100, 100;window=60, 10000;window=86400", "1000: 1000", "1m", "599.7", `"burst";q=100;w=60`, `limit=300, remaining=1, reset=5`, "api-usage=1/2", "total=100; remaining=99; resets=41", "Fri, 07 Aug 2026 12:00:30 GMT"} {
 		f.Add(v, "59", "30")
 	}
-	f.Add("total=0", "0", "0") // an index header without a reset
+	f.Add("100;w=60, 50;w=1", "599", "30") // a policy beside the three headers
+	f.Add("total=0", "0", "0")             // an index header without a reset
 	r := reader(f, []any{"x", "ietf", "sforce", "zendesk_index"})
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		h := http.Header{}
 		for _, name := range []string{"X-Ratelimit-Limit", "Ratelimit-Policy", "Sforce-Limit-Info", "Zendesk-Ratelimit-A"} {
 			h[name] = []string{a}
 		}
-		h["X-Ratelimit-Remaining"], h["Ratelimit"] = []string{b}, []string{a, b}
+		h["X-Ratelimit-Remaining"] = []string{b}
+		h["Ratelimit-Limit"], h["Ratelimit-Remaining"], h["Ratelimit-Reset"] = []string{a}, []string{b}, []string{c}
+		if len(b)%2 == 0 { // with it the three headers before it are not looked at
+			h["Ratelimit"] = []string{a, b}
+		}
 		h["X-Ratelimit-Reset"], h["Retry-After"] = []string{c}, []string{c}
 		before := h.Clone()
 		limits, errs := r.Read(h, noon)
