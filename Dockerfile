@@ -1,6 +1,6 @@
 # Sluice as an image: one static binary and the certificates it trusts, no shell, no package manager, nobody's root.
-# It writes nothing, so run it with --read-only. Mount a configuration; without one the embedded default answers on
-# loopback only:
+# It writes nothing but in the folder that SLUICE_DATA names, so run it with --read-only. Mount a configuration; without one the
+# embedded default answers on loopback only:
 #
 #   docker build --build-arg VERSION=$(git describe --tags --always) -t sluice .
 #   docker run --read-only -p 8080:8080 -v $PWD/sluice.yaml:/etc/sluice/sluice.yaml:ro sluice serve --config /etc/sluice/sluice.yaml

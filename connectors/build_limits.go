@@ -138,7 +138,7 @@ func (c count) faults() (all []countFault) {
 	}
 	if c.starts == startsClock && c.window > 0 && (c.window > day || day%c.window != 0) {
 		wrong("window", "is %s, but a window that starts by the clock must divide a day, such as 1h or 24h: "+
-			"change it, or say starts: unknown", brief(c.window))
+			"change it, or say starts: fixed", brief(c.window))
 	}
 	return all
 }

@@ -151,6 +151,7 @@ limits:
     - {name: running, match: GET /a, concurrent: 15, scope: credential, penalty: 1m, policy: w=60}
     - {name: unknown, match: GET /a, limit: 9, starts: unknown, burst: 2}
     - {name: quick, match: GET /a, concurrent: 5}
+    - {name: grid, match: GET /a, limit: 9, window: 7m, starts: fixed}
 `)
 	type rule = connectors.Rule
 	const half, minute = 30 * time.Second, time.Minute
@@ -161,6 +162,7 @@ limits:
 		{Name: "running", Concurrent: 15, Penalty: minute, Policy: "w=60", Scope: "credential"},
 		{Name: "unknown", Limit: 9, Window: minute, Starts: "unknown", Burst: 2, Penalty: half, Scope: "address"},
 		{Name: "quick", Concurrent: 5, Penalty: half, Scope: "address"},
+		{Name: "grid", Limit: 9, Window: 7 * minute, Starts: "fixed", Penalty: half, Scope: "address"},
 	}
 	own := []rule{
 		{Name: "bucket", Limit: 200, Window: minute, Starts: "bucket", Burst: 200, Scope: "address"},
@@ -169,6 +171,7 @@ limits:
 		{Name: "running", Limit: 60, Window: minute, Starts: "unknown", Burst: 5, Penalty: minute, Policy: "w=60", Scope: "credential"},
 		{Name: "unknown", Concurrent: 3, Penalty: 5 * time.Second, Scope: "connection"},
 		{Name: "quick", Concurrent: 7, Penalty: half, Scope: "address"},
+		{Name: "grid", Limit: 9, Window: 7 * minute, Starts: "fixed", Penalty: half, Scope: "address"},
 	}
 	for name, want := range map[string][]rule{"plain": want, "own": own} {
 		connection := set.Connections[name]
@@ -200,7 +203,7 @@ limits:
     - {name: odd, match: GET /a, limit: 9, window: 7m, starts: clock}
 `,
 	}), hermetic())
-	const want = `connectors/acme.yaml:5:52: limits.rules[1].window: is 7m, but a window that starts by the clock must divide a day, such as 1h or 24h: change it, or say starts: unknown
+	const want = `connectors/acme.yaml:5:52: limits.rules[1].window: is 7m, but a window that starts by the clock must divide a day, such as 1h or 24h: change it, or say starts: fixed
 sluice.yaml:6:7: connections.a.limits.running.window: is required beside limit, because the connector's rule counts calls under way and has none: say how long the vendor counts, such as 60s`
 	if set != nil || faults.Error() != want {
 		t.Errorf("got %v and\n%s\nwant no Set and\n%s", set != nil, faults.Error(), want)

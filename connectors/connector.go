@@ -59,7 +59,7 @@ type Rule struct {
 	Name       string // stable over reloads: bucket key and metric label
 	Limit      int    // 0 with Concurrent
 	Window     time.Duration
-	Starts     string        // first_call | clock | sliding | bucket | unknown: when the vendor's window begins; "" with Concurrent
+	Starts     string        // first_call | clock | fixed | sliding | bucket | unknown: when the vendor's window begins; "" with Concurrent
 	Burst      int           // calls at once, of bucket and unknown; Limit unless the file says otherwise. 0: all of Limit
 	Concurrent int           // calls under way at once; 0: the rule has Limit and Window
 	Penalty    time.Duration // after a refusal the vendor answers nothing for so long; 0 = it has no such habit

@@ -40,7 +40,7 @@ type limitsEntry struct {
 	Refusals []any         `yaml:"refusals" jsonschema_description:"Answers other than 429 that mean too many."`
 	Learn    bool          `yaml:"learn" jsonschema:"default=true" jsonschema_description:"Pace routes without a rule by what the headers say."`
 	Window   time.Duration `yaml:"window" jsonschema_description:"Default of the rules' window."`
-	Starts   string        `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=bucket,enum=unknown,default=unknown" jsonschema_description:"Default of the rules' starts: when the vendor's window begins."`
+	Starts   string        `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=fixed,enum=sliding,enum=bucket,enum=unknown,default=unknown" jsonschema_description:"Default of the rules' starts: when the vendor's window begins."`
 	Scope    string        `yaml:"scope" jsonschema:"enum=address,enum=credential,enum=connection,default=address" jsonschema_description:"Default of the rules' scope: what the vendor counts by."`
 	Penalty  time.Duration `yaml:"penalty" jsonschema_description:"Default of the rules' penalty, and that of limits learned from headers."`
 	Rules    []ruleEntry   `yaml:"rules" jsonschema_description:"The vendor's limits. A rule is one count for all it matches; * and {name...} span, and all rules that match a call bind it at once. {name} does not match what another entry names in its place."`
@@ -51,7 +51,7 @@ type ruleEntry struct {
 	Match      match  `yaml:"match" jsonschema:"required,example=GET /api/people/{uid}" jsonschema_description:"METHOD /path, relative to the base URL; or a list. {name} is a segment, {name...} at the end the rest."`
 	quotaEntry `yaml:",inline"`
 	Window     time.Duration  `yaml:"window" jsonschema_description:"How long the vendor counts."`
-	Starts     string         `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=bucket,enum=unknown" jsonschema_description:"When the vendor's window begins. clock: with the clock's, as every full hour; bucket: there is none, places come back evenly."`
+	Starts     string         `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=fixed,enum=sliding,enum=bucket,enum=unknown" jsonschema_description:"When the vendor's window begins. clock: with the clock's, as every full hour; fixed: evenly, nobody knows when; bucket: there is none, places come back evenly."`
 	Burst      int            `yaml:"burst" jsonschema:"minimum=1" jsonschema_description:"Calls that may go at once, where starts is bucket or unknown; limit when left out."`
 	Penalty    *time.Duration `yaml:"penalty" jsonschema_description:"After a refusal the vendor answers nothing for so long."`
 	Policy     string         `yaml:"policy" jsonschema:"example=daily" jsonschema_description:"Which of the limits in the answers' headers this is, by the name that limits.headers gives it; left out: by window, then by size."`

@@ -124,7 +124,7 @@ type limitOverride struct {
 	Limit      int            `yaml:"limit" jsonschema:"minimum=1" jsonschema_description:"Calls per window."`
 	Concurrent int            `yaml:"concurrent" jsonschema:"minimum=1" jsonschema_description:"Calls under way at once, instead of limit and window."`
 	Window     time.Duration  `yaml:"window" jsonschema_description:"How long the vendor counts."`
-	Starts     string         `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=sliding,enum=bucket,enum=unknown" jsonschema_description:"When the vendor's window begins."`
+	Starts     string         `yaml:"starts" jsonschema:"enum=first_call,enum=clock,enum=fixed,enum=sliding,enum=bucket,enum=unknown" jsonschema_description:"When the vendor's window begins."`
 	Burst      int            `yaml:"burst" jsonschema:"minimum=1" jsonschema_description:"Calls that may go at once, where starts is bucket or unknown."`
 	Penalty    *time.Duration `yaml:"penalty" jsonschema_description:"After a refusal the vendor answers nothing for so long."`
 	Policy     string         `yaml:"policy" jsonschema_description:"Which of the limits in the answers' headers this is."`

@@ -108,12 +108,14 @@ func patienceOf(conn *connectors.Connection, route *connectors.Route) time.Durat
 
 type traceKey struct{}
 
-// detached is the context of a sign-in: it outlives the caller who caused it and keeps nothing of him but his trace.
+// detached is the context of a sign-in: it outlives the caller who caused it and keeps nothing of him but his trace. It goes in the
+// most urgent lane, because critical calls may wait for it too.
 func detached(ctx context.Context) context.Context {
+	own := InLane(context.Background(), connectors.Critical)
 	if call := CallOf(ctx); call != nil && call.trace != nil {
-		return context.WithValue(context.Background(), traceKey{}, call.trace)
+		return context.WithValue(own, traceKey{}, call.trace)
 	}
-	return context.Background()
+	return own
 }
 
 // signingIn gives a sign-in at the vendor its Call. The trace of whoever caused it gets our word for how it went, never the exchange
@@ -126,6 +128,7 @@ func signingIn(conn *connectors.Connection, login http.RoundTripper) http.RoundT
 		call.Arrived = time.Now()
 		call.Connection, call.Consumer, call.View = conn, inside, inside.View
 		call.Route = conn.Route(r.Method, rawPath(r))
+		call.Lane = call.Consumer.Lane(call.Route, r.Method, laneIn(r.Context()))
 		resp, err := login.RoundTrip(r.WithContext(call))
 		if err != nil {
 			call.end(context.Canceled)

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/proxy/pace"
+	"sluice/proxy/pace/shadow"
 )
 
 // bucketCollector reads the pace buckets when metrics are scraped. A limit that counts by address or credential has a bucket per key; what
@@ -18,14 +19,14 @@ type bucketCollector struct {
 }
 
 func newBucketCollector() *bucketCollector {
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc("sluice_budget_"+name, help, []string{"connection", "bucket"}, nil)
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("sluice_budget_"+name, help, append([]string{"connection", "bucket"}, labels...), nil)
 	}
 	return &bucketCollector{
 		gates:     map[string]*gates{},
-		limit:     desc("limit", "Calls per window, over all source addresses or credentials."),
-		remaining: desc("remaining", "Calls that may go at once."),
-		waiting:   desc("waiting", "Requests held for a place."),
+		limit:     desc("limit", "Calls per window, or under way at once where the vendor counts that, over all source addresses or credentials."),
+		remaining: desc("remaining", "Calls that may go at once, of the most urgent lane."),
+		waiting:   desc("waiting", "Requests held for a place.", "lane"),
 	}
 }
 
@@ -34,6 +35,13 @@ func (b *bucketCollector) watch(connection string, g *gates) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.gates[connection] = g
+}
+
+// of returns the buckets of a connection, nil when it has none.
+func (b *bucketCollector) of(connection string) *gates {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.gates[connection]
 }
 
 // retain forgets the connections that are not in live.
@@ -54,29 +62,34 @@ func (b *bucketCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- b.waiting
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. It brings the counters of what was permitted up to date, so they are collected after it.
 func (b *bucketCollector) Collect(ch chan<- prometheus.Metric) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for connection, gates := range b.gates {
 		sums := map[string]pace.State{}
-		gates.each(func(rule string, s pace.State) {
-			sum := sums[rule]
+		gates.each(func(_ gateKey, gate *gate, s pace.State) {
+			gate.permit(s.Permitted)
+			sum := sums[s.Name]
 			sum.Limit += s.Limit
-			sum.Waiting += s.Waiting
-			if s.Limit > 0 {
-				sum.Places += s.Places
+			for lane, n := range s.Waiting {
+				sum.Waiting[lane] += n
+				if s.Limit > 0 {
+					sum.Places[lane] += s.Places[lane]
+				}
 			}
-			sums[rule] = sum
+			sums[s.Name] = sum
 		})
-		for rule, s := range sums {
-			gauge := func(desc *prometheus.Desc, v int) {
-				ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(v), connection, rule)
+		for bucket, s := range sums {
+			gauge := func(desc *prometheus.Desc, v int, labels ...string) {
+				ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(v), append([]string{connection, bucket}, labels...)...)
 			}
-			gauge(b.waiting, s.Waiting)
+			for lane, n := range s.Waiting {
+				gauge(b.waiting, n, pace.Lane(lane).String())
+			}
 			if s.Limit > 0 {
 				gauge(b.limit, s.Limit)
-				gauge(b.remaining, s.Places)
+				gauge(b.remaining, s.Places[shadow.Critical])
 			}
 		}
 	}

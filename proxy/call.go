@@ -41,6 +41,7 @@ type Call struct {
 	Unread   int                 // transform, pace: values that could not be read and were left as they were
 
 	trace    *Trace
+	again    bool        // retry: the vendor refused the try before this one
 	inside   atomic.Bool // it is counted among the requests inside
 	waits    func()      // told once when somebody begins to wait for this call's end
 	room     [1]transforms.Limits

@@ -34,6 +34,7 @@ func writeFault(c *fasthttp.RequestCtx, call *Call, r *http.Request, why *fault.
 	h := make(http.Header, 8)
 	body := faultBody{Status: why.Status, Error: why.Code, Message: why.Message, Stage: why.Stage}
 	style := "json"
+	h["X-Sluice-Held-Ms"] = []string{"0"}
 	if call != nil {
 		if call.Connection != nil && call.Consumer != nil { // a stranger learns no names
 			body.Connection = call.Connection.Name

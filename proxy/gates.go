@@ -1,52 +1,124 @@
 package proxy
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"net/netip"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/connectors"
 	"sluice/proxy/pace"
+	"sluice/proxy/pace/shadow"
 )
 
 // gateKey names a bucket of a connection.
 type gateKey struct {
-	rule  string // the rule's name, or the route's when its limit is learned
-	conf  pace.Rule
-	scope [8]byte // hash of source address or credential; zero for one bucket in all
+	rule   string // the rule's name, or the route's when its limit is learned
+	policy string // which of the limits that answers tell of the rule is about; "" = by window, then by size
+	conf   pace.Rule
+	scope  [8]byte // hash of source address or credential; zero for one bucket in all
+	by     scope   // what scope is a hash of
 }
 
-// gates are the buckets of one connection.
+// scope is what a limit counts by.
+type scope uint8
+
+const (
+	byConnection scope = iota // one bucket in all
+	bySource
+	byCredential
+)
+
+// gates are the buckets of one connection, and the queue before them.
 type gates struct {
-	bound int
-	mu    sync.RWMutex
-	byKey map[gateKey]*pace.Gate
+	connection string
+	settings   string // what learned limits depend on, hashed
+	memory     *PaceMemory
+	scheduler  *pace.Scheduler
+	metrics    *Metrics
+	salt       [16]byte // so that nobody can try credentials against what pages show of a scope
+	mu         sync.RWMutex
+	byKey      map[gateKey]*gate
+	policies   map[string][]policy // by route without a rule: the limits that its answers have named; never changed in place
+}
+
+// gate is one bucket, with what is counted of it.
+type gate struct {
+	bucket  *pace.Bucket
+	rule    pace.Rule
+	policy  string
+	source  netip.Addr // of the calls that it counts; invalid unless the limit counts by address
+	calls   prometheus.Counter
+	refused prometheus.Counter
+
+	counting  sync.Mutex
+	permitted prometheus.Counter
+	counted   float64 // of what the bucket says that was permitted
+}
+
+// permit counts what the limit has permitted since this was last asked.
+func (g *gate) permit(all float64) {
+	g.counting.Lock()
+	defer g.counting.Unlock()
+	if fresh := all - g.counted; fresh > 0 {
+		g.permitted.Add(fresh)
+		g.counted = all
+	}
+}
+
+func newGates(conn *connectors.Connection, metrics *Metrics, memory *PaceMemory) *gates {
+	g := &gates{
+		connection: conn.Name, settings: settingsOf(conn), memory: memory, metrics: metrics, byKey: map[gateKey]*gate{}, policies: map[string][]policy{},
+		scheduler: pace.NewScheduler(pace.Settings{Bound: conn.Bounds.Queue, Floor: conn.Bounds.BulkFloor}),
+	}
+	_, _ = rand.Read(g.salt[:]) // never fails (crypto/rand)
+	g.recall()
+	return g
+}
+
+// credential hashes a caller's credential.
+func (g *gates) credential(value string) (hash [8]byte) {
+	sum := sha256.Sum256(append(g.salt[:len(g.salt):len(g.salt)], value...))
+	copy(hash[:], sum[:])
+	return hash
 }
 
 // maxGates bounds the buckets of a connection: credentials are the callers' to choose.
 const maxGates = 10_000
 
-func (g *gates) gate(key gateKey) *pace.Gate {
+// gate returns the gate of a key, made when there is none. source is its address, where it counts by address.
+func (g *gates) gate(key gateKey, source netip.Addr) *gate {
 	g.mu.RLock()
-	gate := g.byKey[key]
+	known := g.byKey[key]
 	g.mu.RUnlock()
-	if gate != nil {
-		return gate
+	if known != nil {
+		return known
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if gate := g.byKey[key]; gate != nil {
-		return gate
+	if known := g.byKey[key]; known != nil {
+		return known
 	}
 	if len(g.byKey) >= maxGates {
 		for old, gate := range g.byKey { // any idle one: it is rebuilt from the next answer's headers
-			if s := gate.State(); s.Waiting == 0 && s.Places > 0 {
+			if s := g.scheduler.State(gate.bucket); s.AllWaiting() == 0 && s.Places[shadow.Critical] > 0 {
+				gate.permit(s.Permitted)
 				delete(g.byKey, old)
 				break
 			}
 		}
 	}
-	gate = pace.NewGate(key.conf, g.bound)
-	g.byKey[key] = gate
-	return gate
+	fresh := &gate{
+		bucket: g.bucketOf(key, source), rule: key.conf, policy: key.policy, source: source,
+		calls:   g.metrics.budgetCalls.WithLabelValues(g.connection, key.rule),
+		refused: g.metrics.budgetRefused.WithLabelValues(g.connection, key.rule),
+
+		permitted: g.metrics.budgetPermitted.WithLabelValues(g.connection, key.rule),
+	}
+	g.byKey[key] = fresh
+	return fresh
 }
 
 // reloaded drops the gates of rules whose settings are no more, so that their numbers do not linger on pages.
@@ -57,27 +129,33 @@ func (g *gates) reloaded(conn *connectors.Connection) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for key := range g.byKey {
+	for key, gate := range g.byKey {
 		if !live[key.conf] {
+			gate.permit(g.scheduler.State(gate.bucket).Permitted)
 			delete(g.byKey, key)
 		}
 	}
 }
 
 // each calls f for every gate.
-func (g *gates) each(f func(rule string, s pace.State)) {
+func (g *gates) each(f func(key gateKey, gate *gate, s pace.State)) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	for key, gate := range g.byKey {
-		f(key.rule, gate.State())
+		f(key, gate, g.scheduler.State(gate.bucket))
 	}
 }
 
+// conf is a rule as the model of its limiter takes it.
 func conf(conn *connectors.Connection, rule *connectors.Rule) pace.Rule {
-	return pace.Rule{Limit: rule.Limit, Window: rule.Window, Spread: rule.Spread, Patience: conn.Bounds.MaxHold}
+	kind, _ := shadow.ParseKind(rule.Starts) // concurrency has none
+	return pace.Rule{
+		Limit: rule.Limit, Window: rule.Window, Kind: kind, Burst: rule.Burst, Spread: rule.Spread, Concurrent: rule.Concurrent,
+		Penalty: rule.Penalty, Patience: conn.Bounds.MaxHold, BulkFloor: conn.Bounds.BulkFloor,
+	}
 }
 
 // learned is the rule of a route whose limit only the answers' headers tell.
 func learned(conn *connectors.Connection) pace.Rule {
-	return pace.Rule{Patience: conn.Bounds.MaxHold}
+	return pace.Rule{Penalty: conn.Connector.Penalty, Patience: conn.Bounds.MaxHold, BulkFloor: conn.Bounds.BulkFloor}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"sluice/proxy/pace/shadow"
 )
 
 // Metrics are what the request road counts. Labels are bounded: connection, route, bucket and consumer names come from the
@@ -14,6 +16,7 @@ type Metrics struct {
 	requests   *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	hold       *prometheus.HistogramVec
+	holdError  *prometheus.HistogramVec
 	refusals   *prometheus.CounterVec
 	cache      *prometheus.CounterVec
 	signIns    *prometheus.CounterVec
@@ -27,8 +30,11 @@ type Metrics struct {
 	reloadOK   prometheus.Gauge
 	reloadTime prometheus.Gauge
 	buckets    *bucketCollector
-	collectors []prometheus.Collector
-	byRoute    sync.Map // routeKey → *routeMetrics
+
+	budgetCalls, budgetRefused, budgetPermitted *prometheus.CounterVec
+
+	collectors []prometheus.Collector // in the order in which they are collected
+	byRoute    sync.Map               // routeKey → *routeMetrics
 }
 
 type routeKey struct{ connection, route string }
@@ -36,10 +42,13 @@ type routeKey struct{ connection, route string }
 // routeMetrics are the handles of one route, so that the hot path hashes no labels.
 type routeMetrics struct {
 	duration prometheus.Observer
-	hold     prometheus.Observer
+	hold     [shadow.Lanes]prometheus.Observer
 }
 
 var durationBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25, 60, 120}
+
+// errorBuckets are for a difference that may be negative.
+var errorBuckets = []float64{-60, -25, -10, -5, -2.5, -1, -.25, 0, .25, 1, 2.5, 5, 10, 25, 60}
 
 // NewMetrics returns metrics that count from zero.
 func NewMetrics() *Metrics {
@@ -55,7 +64,7 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		requests:   counter("requests_total", "Answers given, by who answered (wire = the vendor).", "connection", "route", "code", "answered"),
 		duration:   histogram("request_duration_seconds", "From arrival to the answer's last byte, hold included.", "connection", "route"),
-		hold:       histogram("hold_seconds", "How long requests waited for a place under a limit; those that did not wait are not in it.", "connection", "route"),
+		hold:       histogram("hold_seconds", "How long requests waited for a place under a limit; those that did not wait are not in it.", "connection", "route", "lane"),
 		refusals:   counter("refusals_total", "Refusals for too many calls: seen = the vendor said 429, avoided = a request waited and was then not refused, own = Sluice answered 429 because the wait would have outlasted the caller's patience, shed = the queue was full.", "connection", "route", "kind"),
 		cache:      counter("cache_total", "Requests that a cache rule covers, by outcome.", "connection", "outcome"),
 		signIns:    counter("sign_ins_total", "Sign-ins, by outcome: vendor, memory, stand_in, refused, failed.", "connection", "outcome"),
@@ -66,12 +75,21 @@ func NewMetrics() *Metrics {
 		token:      gauge("token_expires_timestamp_seconds", "When the token that Sluice holds ends.", "connection"),
 		reloads:    counter("config_reloads_total", "Configurations read, by outcome: applied, refused.", "outcome"),
 		buckets:    newBucketCollector(),
+
+		budgetCalls:     counter("budget_calls_total", "Calls that went to the vendor under a limit.", "connection", "bucket"),
+		budgetRefused:   counter("budget_refused_total", "Calls under a limit that the vendor refused because there were too many.", "connection", "bucket"),
+		budgetPermitted: counter("budget_permitted_total", "Calls that a limit would have permitted while it was in use: limit / window for each second in which calls waited under it, and for one window after each call. Of a limit that is not known, or that counts calls under way, it stands still. Calls made, less those refused, divided by it is how well a limit is used.", "connection", "bucket"),
 	}
+	m.holdError = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "sluice", Name: "hold_error_seconds", Buckets: errorBuckets,
+		Help: "How much longer a request waited for its place than was predicted when it came; less than 0 = shorter.",
+	}, []string{"connection", "lane"})
 	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Name: "requests_in_flight", Help: "Requests under way, held ones included."})
 	m.reloadOK = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Name: "config_last_reload_successful", Help: "1 when the configuration that was read last is in force."})
 	m.reloadTime = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Name: "config_last_reload_success_timestamp_seconds", Help: "When a configuration was last taken into force."})
 	m.collectors = []prometheus.Collector{m.requests, m.duration, m.hold, m.refusals, m.cache, m.signIns, m.retries, m.unread,
-		m.breaker, m.token, m.tokenSince, m.inFlight, m.reloads, m.reloadOK, m.reloadTime, m.buckets}
+		m.breaker, m.token, m.tokenSince, m.inFlight, m.reloads, m.reloadOK, m.reloadTime, m.buckets,
+		m.holdError, m.budgetCalls, m.budgetRefused, m.budgetPermitted}
 	return m
 }
 
@@ -95,10 +113,11 @@ func (m *Metrics) route(connection, route string) *routeMetrics {
 	if r, ok := m.byRoute.Load(key); ok {
 		return r.(*routeMetrics)
 	}
-	r, _ := m.byRoute.LoadOrStore(key, &routeMetrics{
-		duration: m.duration.WithLabelValues(connection, route),
-		hold:     m.hold.WithLabelValues(connection, route),
-	})
+	fresh := &routeMetrics{duration: m.duration.WithLabelValues(connection, route)}
+	for lane := range fresh.hold {
+		fresh.hold[lane] = m.hold.WithLabelValues(connection, route, shadow.Lane(lane).String())
+	}
+	r, _ := m.byRoute.LoadOrStore(key, fresh)
 	return r.(*routeMetrics)
 }
 
@@ -126,6 +145,12 @@ func statusLabel(status int) string {
 // Refusal counts a refusal of kind seen, avoided, own or shed.
 func (m *Metrics) Refusal(connection, route, kind string) {
 	m.refusals.WithLabelValues(connection, route, kind).Inc()
+}
+
+// held records a wait for a place, and what had been predicted of it.
+func (m *Metrics) held(c *Call, lane shadow.Lane, waited, predicted time.Duration) {
+	m.route(c.Connection.Name, c.Route.Name).hold[lane].Observe(c.Held.Seconds())
+	m.holdError.WithLabelValues(c.Connection.Name, lane.String()).Observe((waited - predicted).Seconds())
 }
 
 // BreakerState records that the breaker of a connection's group is closed, half-open or open.

@@ -17,13 +17,15 @@ import (
 )
 
 // pace holds a call until the vendor has room for it, so that it is not refused. Each limit rule that binds the route is a bucket of its
-// own per scope key (source address, credential or connection); all of them must have a place. A wait that would outlast the
-// caller's patience is answered 429 at once, a queue at its bound 503.
+// own per scope key (source address, credential or connection); the call takes its place in all of them in one moment, and holds none
+// while it waits. Who goes first is decided by lane and by fair turns of the consumers (package pace). A wait that would outlast the
+// caller's patience is answered 429, at once when that is known at once; a queue at its bound 503.
 func (u *Upstreams) pace(conn *connectors.Connection) Stage {
-	// What is learned belongs to this vendor and to this way of reading its headers.
-	settings := fmt.Sprintf("%d %v %+v", conn.Bounds.Queue, conn.Base, conn.Connector.Limits)
+	// What is learned belongs to this vendor and to this way of reading its headers. What a rule says is in the key of its gates, so that
+	// another word for one rule does not forget what is known of the rest.
+	settings := fmt.Sprintf("%d %g %v %+v", conn.Bounds.Queue, conn.Bounds.BulkFloor, conn.Base, conn.Connector.Limits)
 	gates, _ := keep(&u.kept, keptKey("gates", conn.Name, settings), func() (*gates, error) {
-		return &gates{bound: conn.Bounds.Queue, byKey: map[gateKey]*pace.Gate{}}, nil
+		return newGates(conn, u.opts.Metrics, u.opts.Memory), nil
 	})
 	u.afterwards(func() {
 		gates.reloaded(conn)
@@ -42,79 +44,89 @@ type pacer struct {
 	metrics *Metrics
 }
 
-// ticket is a place taken under one limit.
-type ticket struct {
-	gate *pace.Gate
-	rule pace.Rule
-}
-
 // RoundTrip implements http.RoundTripper.
 func (p *pacer) RoundTrip(r *http.Request) (*http.Response, error) {
 	call := CallOf(r.Context())
-	var room [2]ticket
-	tickets := p.tickets(room[:0], call, r)
-	if len(tickets) == 0 {
+	caller := p.caller(call)
+	var gateRoom [2]*gate
+	gates := p.gatesOf(gateRoom[:0], call, caller, r)
+	if len(gates) == 0 {
 		return p.next.RoundTrip(r)
 	}
-	held, err := p.enter(r.Context(), call, tickets)
+	var ticketRoom [2]pace.Ticket
+	tickets := ticketRoom[:0]
+	for _, g := range gates {
+		tickets = append(tickets, pace.Ticket{Bucket: g.bucket})
+	}
+	held, err := p.enter(r.Context(), call, caller, gates, tickets)
 	if err != nil {
 		return nil, err
 	}
+	p.gates.memory.changed()
+	defer p.gates.memory.changed()
 	call.Refused = false
 	settled := false
 	defer func() { // a panic below must not keep the places
 		if !settled {
-			lose(tickets, nil)
+			p.lose(gates, tickets, nil)
 		}
 	}()
 	resp, err := p.next.RoundTrip(r)
 	settled = true
 	if err != nil {
-		lose(tickets, err)
+		p.lose(gates, tickets, err)
 		return nil, err
 	}
-	p.leave(call, r, resp, tickets)
+	p.leave(call, r, resp, gates, tickets)
 	if held && !call.Refused {
 		p.metrics.Refusal(p.conn.Name, call.Route.Name, "avoided")
 	}
 	return resp, nil
 }
 
-// lose ends a call that got no answer.
-func lose(tickets []ticket, err error) {
-	for _, t := range tickets {
-		if err != nil && wire.NotSent(err) {
-			t.gate.Unsent()
-		} else {
-			t.gate.Lost()
-		}
+// caller says who asks for a place.
+func (p *pacer) caller(call *Call) pace.Caller {
+	caller := pace.Caller{
+		Consumer: call.Consumer.Name, Lane: call.lane(), Again: call.again,
+		Patience: p.patience(call, time.Now()) - call.Held,
 	}
+	caller.Deadline, _ = call.Deadline()
+	return caller
+}
+
+// lose ends a call that got no answer.
+func (p *pacer) lose(gates []*gate, tickets []pace.Ticket, err error) {
+	if err != nil && wire.NotSent(err) {
+		p.gates.scheduler.Unsent(tickets)
+		return
+	}
+	for _, g := range gates {
+		g.calls.Inc()
+	}
+	p.gates.scheduler.Lost(tickets)
 }
 
 // enter takes a place under every ticket, or none.
-func (p *pacer) enter(ctx context.Context, call *Call, tickets []ticket) (held bool, err error) {
+func (p *pacer) enter(ctx context.Context, call *Call, caller pace.Caller, gates []*gate, tickets []pace.Ticket) (held bool, err error) {
 	start := time.Now()
-	patience := p.patience(call, start)
-	for i, t := range tickets {
-		if err := t.gate.Enter(ctx, patience-call.Held); err != nil {
-			for _, taken := range tickets[:i] {
-				taken.gate.Unsent()
-			}
-			return false, p.refuse(call, t, err)
-		}
-		if waited := time.Since(start); waited > time.Millisecond {
-			call.Held += waited
-			start = start.Add(waited)
-			held = true
-		}
+	turn, err := p.gates.scheduler.Enter(ctx, caller, tickets)
+	waited := time.Duration(0)
+	if turn.Waited {
+		waited = time.Since(start)
 	}
-	if held {
-		p.metrics.route(p.conn.Name, call.Route.Name).hold.Observe(call.Held.Seconds())
-		call.Note("pace", "held for %s, then a place was free", call.Held.Round(time.Millisecond))
-	} else {
+	if held = waited > time.Millisecond; held {
+		call.Held += waited
+	}
+	if err != nil {
+		return false, p.refuse(call, gates, err)
+	}
+	if !held {
 		call.Note("pace", "a place was free")
+		return false, nil
 	}
-	return held, nil
+	p.metrics.held(call, caller.Lane, waited, turn.Predicted)
+	call.Note("pace", "held for %s in lane %s, then a place was free", call.Held.Round(time.Millisecond), caller.Lane)
+	return true, nil
 }
 
 // answerTime is what a held call keeps of its deadline for the vendor to answer.
@@ -133,8 +145,8 @@ func (p *pacer) patience(call *Call, now time.Time) time.Duration {
 	return patience
 }
 
-// refuse turns a gate's no into what the caller sees.
-func (p *pacer) refuse(call *Call, t ticket, err error) error {
+// refuse turns the queue's no into what the caller sees.
+func (p *pacer) refuse(call *Call, gates []*gate, err error) error {
 	refusal, ok := errors.AsType[*pace.Refusal](err)
 	if !ok && isHangUp(err) {
 		return err
@@ -152,19 +164,24 @@ func (p *pacer) refuse(call *Call, t ticket, err error) error {
 			"%d calls of %s wait already; try again later, or raise limits.queue", p.conn.Bounds.Queue, call.Route.Name).After(max(refusal.Wait, time.Second))
 	}
 	p.metrics.Refusal(p.conn.Name, call.Route.Name, "own")
-	state := t.gate.State()
 	now, wait := time.Now(), max(refusal.Wait, time.Second)
+	state, window := p.gates.scheduler.State(refusal.Bucket), time.Duration(0)
+	for _, g := range gates {
+		if g.bucket == refusal.Bucket {
+			window = g.rule.Window
+		}
+	}
 	call.Limits = []transforms.Limits{{
 		Limit: float64(state.Limit), HasLimit: state.Limit > 0, HasRemaining: state.Limit > 0,
-		Reset: now.Add(wait), ResetAfter: wait, Window: t.rule.Window,
+		Reset: now.Add(wait), ResetAfter: wait, Window: window,
 	}}
 	call.Note("pace", "refused: %v", refusal)
 	return fault.New("pace", http.StatusTooManyRequests, "rate_limited",
 		"the vendor's limit for %s is spent; the next place is free in %s", call.Route.Name, wait.Round(time.Second)).After(wait)
 }
 
-// leave tells the gates what the answer said.
-func (p *pacer) leave(call *Call, r *http.Request, resp *http.Response, tickets []ticket) {
+// leave tells the buckets what the answer said.
+func (p *pacer) leave(call *Call, r *http.Request, resp *http.Response, gates []*gate, tickets []pace.Ticket) {
 	now := p.now()
 	call.Refused = p.refused(r, resp)
 	if p.conn.Connector.Limits != nil {
@@ -177,9 +194,16 @@ func (p *pacer) leave(call *Call, r *http.Request, resp *http.Response, tickets 
 	if call.Refused {
 		p.metrics.Refusal(p.conn.Name, call.Route.Name, "seen")
 	}
-	for _, t := range tickets {
-		t.gate.Leave(report(call, t.rule))
+	p.learn(call)
+	var room [2]pace.Report
+	reports := p.reports(room[:0], call, gates)
+	for i, g := range gates {
+		g.calls.Inc()
+		if reports[i].Refused {
+			g.refused.Inc()
+		}
 	}
+	p.gates.scheduler.Leave(tickets, reports)
 }
 
 // refused tells whether the vendor did nothing because there were too many calls: a 429, or what the connector says means it.
@@ -209,95 +233,61 @@ func (p *pacer) refused(r *http.Request, resp *http.Response) bool {
 	return false
 }
 
-// report puts what an answer said of limits in the terms of one rule's gate.
-func report(call *Call, rule pace.Rule) pace.Report {
-	rep := pace.Report{Refused: call.Refused}
-	l := binding(call.Limits, rule)
-	if l == nil {
-		return rep
-	}
-	if l.HasLimit && l.HasRemaining && l.Limit >= 1 {
-		rep.HasRemaining, rep.Limit, rep.Remaining = true, int(l.Limit), max(0, int(l.Remaining))
-	}
-	rep.Window = l.Window
-	rep.HasReset, rep.ResetAfter = l.HasReset(), max(0, l.ResetAfter)
-	if l.HasRetry {
-		rep.RetryAfter = l.RetryAfter
-	}
-	return rep
-}
-
-// binding finds, among several limits that an answer names, the one that a rule is about: that of the same window, else that of the
-// same size, else the first.
-func binding(limits []transforms.Limits, rule pace.Rule) *transforms.Limits {
-	for i := range limits {
-		if rule.Window > 0 && limits[i].Window == rule.Window {
-			return &limits[i]
-		}
-	}
-	for i := range limits {
-		if rule.Limit > 0 && limits[i].HasLimit && int(limits[i].Limit) == rule.Limit {
-			return &limits[i]
-		}
-	}
-	if len(limits) == 0 {
-		return nil
-	}
-	return &limits[0]
-}
-
-// tickets names the gates of a call, and the source address that it will use when a limit counts by address.
-func (p *pacer) tickets(room []ticket, call *Call, r *http.Request) []ticket {
+// gatesOf names the buckets of a call, and the source address that it will use when a limit counts by address.
+func (p *pacer) gatesOf(room []*gate, call *Call, caller pace.Caller, r *http.Request) []*gate {
 	rules := p.conn.Rules(call.Route)
 	if len(rules) == 0 {
 		if !p.conn.Connector.LearnLimits {
 			return room
 		}
 		key := gateKey{rule: call.Route.Name, conf: learned(p.conn)}
-		return append(room, ticket{gate: p.byAddress(call, key), rule: key.conf})
+		room = append(room, p.byAddress(call, caller, key))
+		for _, further := range p.gates.further(call.Route.Name) {
+			key.rule = further.bucket
+			room = append(room, p.byAddress(call, caller, key))
+		}
+		return room
 	}
 	for _, rule := range rules {
-		key := gateKey{rule: rule.Name, conf: conf(p.conn, rule)}
-		t := ticket{rule: key.conf}
+		key := gateKey{rule: rule.Name, policy: rule.Policy, conf: conf(p.conn, rule)}
 		switch rule.Scope {
 		case "address":
-			t.gate = p.byAddress(call, key)
+			room = append(room, p.byAddress(call, caller, key))
+			continue
 		case "credential":
 			if !p.conn.Managed {
-				sum := sha256.Sum256([]byte(r.Header.Get("Authorization")))
-				copy(key.scope[:], sum[:8])
+				key.by, key.scope = byCredential, p.gates.credential(r.Header.Get("Authorization"))
 			}
-			t.gate = p.gates.gate(key)
-		default:
-			t.gate = p.gates.gate(key)
 		}
-		room = append(room, t)
+		room = append(room, p.gates.gate(key, netip.Addr{}))
 	}
 	return room
 }
 
 // byAddress returns the gate of key at the call's source address. The first limit that counts by address chooses it: the one where
-// a caller who comes now waits least.
-func (p *pacer) byAddress(call *Call, key gateKey) *pace.Gate {
+// a caller who comes now waits least, and of those the one with the most places left.
+func (p *pacer) byAddress(call *Call, caller pace.Caller, key gateKey) *gate {
 	pool := p.conn.Wire.Egress
 	if len(pool) == 0 {
-		return p.gates.gate(key)
+		return p.gates.gate(key, netip.Addr{})
 	}
-	at := func(addr netip.Addr) *pace.Gate {
+	at := func(addr netip.Addr) *gate {
 		sum := sha256.Sum256(addr.AsSlice())
 		copy(key.scope[:], sum[:8])
-		return p.gates.gate(key)
+		key.by = bySource
+		return p.gates.gate(key, addr)
 	}
 	if call.Egress.IsValid() {
 		return at(call.Egress)
 	}
-	var best *pace.Gate
-	var bestState pace.State
+	var best *gate
+	var shortest time.Duration
+	most := 0
 	for _, addr := range pool {
 		gate := at(addr)
-		state := gate.State()
-		if best == nil || state.Wait < bestState.Wait || state.Wait == bestState.Wait && state.Places > bestState.Places {
-			best, bestState, call.Egress = gate, state, addr
+		wait, places := p.gates.scheduler.Outlook(gate.bucket, caller)
+		if best == nil || wait < shortest || wait == shortest && places > most {
+			best, shortest, most, call.Egress = gate, wait, places, addr
 		}
 	}
 	return best

@@ -39,6 +39,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent, waited := r, time.Duration(0)
 	for attempt := 1; ; attempt++ {
 		call.Attempts = attempt
+		call.again = call.Refused // of the try before, which pace lets go first
 		call.Refused = false
 		resp, err := t.next.RoundTrip(sent)
 		if attempt >= t.conn.Retry.Attempts {
@@ -127,7 +128,7 @@ func repeatable(route *connectors.Route, method string) bool {
 // callers who failed together do not come back together.
 func (t *retrier) pause(call *Call, resp *http.Response, attempt int, waited time.Duration) (pause time.Duration, fits bool) {
 	asked := asked(call, resp)
-	if !call.Refused { // else the gate has heard of it: pace holds the next try as long as it must, in the order of arrival
+	if !call.Refused { // else the bucket has heard of it: pace holds the next try as long as it must, before its consumer's other calls
 		pause = max(asked, backoff(t.conn.Retry, attempt))
 	}
 	wait := max(pause, asked)

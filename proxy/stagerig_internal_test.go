@@ -41,7 +41,7 @@ func newStageRig(t testing.TB) *stageRig {
 			Breaker:  connectors.Breaker{Failures: 3, Ratio: 0.5, Minimum: 10, Window: time.Minute, Open: 30 * time.Second, Probes: 2},
 			Retry:    connectors.Retry{Attempts: 3, Base: 200 * time.Millisecond, Max: 5 * time.Second},
 			Timeouts: connectors.Timeouts{Total: time.Minute},
-			Bounds:   connectors.Bounds{BufferBody: 1 << 20, MaxHold: 25 * time.Second, Queue: 100},
+			Bounds:   connectors.Bounds{BufferBody: 1 << 20, MaxHold: 25 * time.Second, Queue: 100, BulkFloor: 0.1},
 		},
 		route:    &connectors.Route{Name: "GET /people/{uid}", Method: "GET", Template: "/people/{uid}", Group: "people", Safe: true},
 		consumer: &connectors.Consumer{Name: "iga"},

@@ -36,9 +36,9 @@ func (u *Upstreams) Try(ctx context.Context, connection string, view *connectors
 	call := newCall(ctx, time.Time{})
 	call.Arrived = time.Now()
 	call.Connection, call.View = up.connection, view
-	call.Consumer = &connectors.Consumer{Name: inside.Name, View: view}
+	call.Consumer = &connectors.Consumer{Name: inside.Name, View: view, ChooseLane: inside.ChooseLane}
 	call.Route = up.connection.Route(r.Method, rawPath(r))
-	call.Lane = call.Consumer.Lane(call.Route, r.Method, 0)
+	call.Lane = call.Consumer.Lane(call.Route, r.Method, laneIn(ctx))
 	call.Caller = Address{Scheme: "http://", Host: "sluice", Prefix: "/" + connection}
 	total := up.connection.Timeouts.Total
 	if call.Route.Total > 0 {

@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Log     *slog.Logger
 	Metrics *Metrics
+	Memory  *PaceMemory                                             // what was known of limits before the start; nil: nothing is kept
 	Ring    *Ring                                                   // the last round trips; nil: none are kept
 	Tracer  Tracer                                                  // nil: no spans
 	Now     func() time.Time                                        // what answers' relative times count from; nil: time.Now
@@ -180,8 +181,8 @@ func (u *Upstreams) Client(connection string) (*http.Client, error) {
 	}, nil
 }
 
-// inside is who calls from within the house.
-var inside = &connectors.Consumer{Name: "sluice", View: &connectors.View{Name: "raw", Raw: true, Token: "vendor", Errors: "json"}}
+// inside is who calls from within the house. It may choose its lane, by InLane.
+var inside = &connectors.Consumer{Name: "sluice", ChooseLane: true, View: &connectors.View{Name: "raw", Raw: true, Token: "vendor", Errors: "json"}}
 
 // roundTrip gives a request from within the house its Call.
 func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
@@ -197,7 +198,7 @@ func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
 	call.Arrived = time.Now()
 	call.Connection, call.Consumer, call.View = up.connection, inside, inside.View
 	call.Route = up.connection.Route(r.Method, rawPath(r))
-	call.Lane = call.Consumer.Lane(call.Route, r.Method, 0)
+	call.Lane = call.Consumer.Lane(call.Route, r.Method, laneIn(r.Context()))
 	resp, err := up.chain.RoundTrip(r.WithContext(call))
 	if err != nil {
 		call.end(context.Canceled)

@@ -3,6 +3,7 @@
 //	sluice-bench proxy   CPU per request and p99 latency of Sluice, a plain httputil.ReverseProxy and nginx
 //	sluice-bench memory  resident memory of Sluice with idle and held consumers
 //	sluice-bench reload  requests lost under reloads and a stop
+//	sluice-bench nodes   four nodes that share one limit, in virtual time: refusals, and how much of the limit they use
 //
 // It starts everything itself on free loopback ports, bounds every load in count and time, and ends what it started.
 package main
@@ -31,12 +32,14 @@ var benches = map[string]func(ctx context.Context, args []string) error{
 	"proxy":    benchProxy,
 	"memory":   benchMemory,
 	"reload":   benchReload,
+	"pacing":   benchPacing,
+	"nodes":    benchNodes,
 	"httputil": serveHTTPUtil,
 }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 || benches[args[0]] == nil {
-		return fmt.Errorf("usage: sluice-bench proxy|memory|reload [path of the sluice binary], not %q", strings.Join(args, " "))
+		return fmt.Errorf("usage: sluice-bench proxy|memory|reload|nodes [path of the sluice binary], not %q", strings.Join(args, " "))
 	}
 	return benches[args[0]](ctx, args[1:])
 }

@@ -25,6 +25,7 @@ func (a *App) adminHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.Handle("GET /metrics", a.metricsHandler())
 	mux.Handle("POST /-/reload", a.guarded(a.reloadPage))
+	mux.Handle("GET /admin/limits", a.guarded(a.limitsPage))
 	mux.Handle("GET /debug/requests", a.guarded(a.requestsPage))
 	mux.Handle("GET /debug/pprof/", a.guarded(a.profiling(pprof.Index)))
 	mux.Handle("GET /debug/pprof/cmdline", a.guarded(a.profiling(pprof.Cmdline)))
@@ -75,6 +76,7 @@ GET  /healthz         the process is alive
 GET  /readyz          it takes requests; what it runs, and what it refused to run
 GET  /metrics         for Prometheus
 POST /-/reload        read the configuration again: 204, or 422 with its faults
+GET  /admin/limits    how the vendors' limits stand, and who waits; ?format=json
 GET  /debug/requests  the last requests; ?format=json
 GET  /debug/pprof/    profiles, with admin.pprof: true`)
 }

@@ -22,12 +22,15 @@ func TestAdminPages(t *testing.T) {
 		kind   string
 		body   string
 	}{
-		"/":                           {200, "text/plain", "/debug/requests"},
+		"/":                           {200, "text/plain", "/admin/limits"},
 		"/healthz":                    {200, "text/plain", "alive\n"},
 		"/readyz":                     {200, "application/json", `"ready":true`},
 		"/metrics":                    {200, "text/plain", `sluice_requests_total{answered="wire",code="200",connection="tdx",route="POST /api/auth/loginadmin"} 1`},
 		"/debug/requests":             {200, "application/json", `"route":"POST /api/auth/loginadmin"`},
 		"/debug/requests?format=html": {200, "text/html", "POST /api/auth/loginadmin"},
+		"/admin/limits":               {200, "application/json", `"bucket":"POST /api/auth/loginadmin"`},
+		"/admin/limits?format=html":   {200, "text/html", "<code>POST /api/auth/loginadmin</code>"},
+		"/admin/limits?connection=x":  {404, "application/json", "there are tdx"},
 		"/debug/pprof/":               {404, "text/plain", "admin.pprof"},
 		"/-/reload":                   {405, "text/plain", ""},
 		"/nowhere":                    {404, "text/plain", ""},
@@ -58,6 +61,7 @@ func TestAdminKeepsWebPagesOut(t *testing.T) {
 		"by localhost":             {"POST", "/-/reload", []string{"Host", "localhost:8081"}, 204},
 		"a name made to point":     {"POST", "/-/reload", []string{"Host", "evil.example"}, 421},
 		"and to requests":          {"GET", "/debug/requests", []string{"Host", "evil.example:80"}, 421},
+		"and to limits":            {"GET", "/admin/limits", []string{"Host", "evil.example"}, 421},
 		"and to profiles":          {"GET", "/debug/pprof/heap", []string{"Host", "evil.example"}, 421},
 		"a name that looks like":   {"GET", "/debug/requests", []string{"Host", "127.0.0.1.evil.example"}, 421},
 		"another origin":           {"POST", "/-/reload", []string{"Origin", "https://evil.example"}, 403},

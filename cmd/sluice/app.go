@@ -21,6 +21,7 @@ import (
 // options are what an App is made from.
 type options struct {
 	source source
+	data   string    // folder for what must survive a restart; "" = nothing does
 	log    io.Writer // nil: no log
 }
 
@@ -33,6 +34,7 @@ type App struct {
 	metrics   *proxy.Metrics
 	ring      *proxy.Ring
 	tracing   *tracing
+	data      *dataFolder // nil: nothing survives a restart
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
 	halt      context.CancelCauseFunc // ends every call at once
@@ -52,7 +54,7 @@ const (
 )
 
 // newApp loads the configuration, builds everything and binds every listener; nothing is answered before Run. Faults of the
-// configuration come back as strict.Faults with exitUsage, an address that cannot be had with exitBlocked.
+// configuration come back as strict.Faults with exitUsage, an address or a data folder that cannot be had with exitBlocked.
 func newApp(ctx context.Context, o options) (*App, error) {
 	set, faults := o.source.load()
 	if err := faults.Err(); err != nil {
@@ -62,7 +64,15 @@ func newApp(ctx context.Context, o options) (*App, error) {
 	a.log = a.logs.logger()
 	a.tracing = &tracing{log: a.log}
 	a.doors = &doors{log: a.log, ending: make(chan struct{})}
-	a.upstreams = proxy.NewUpstreams(proxy.Options{Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing})
+	var memory *proxy.PaceMemory
+	if o.data != "" {
+		data, err := openData(o.data, a.log)
+		if err != nil {
+			return nil, exitWith(exitBlocked, err)
+		}
+		a.data, memory = data, data.pace()
+	}
+	a.upstreams = proxy.NewUpstreams(proxy.Options{Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing, Memory: memory})
 	calls, halt := context.WithCancelCause(context.WithoutCancel(ctx))
 	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
 	if err := a.apply(ctx, set); err != nil {
@@ -132,6 +142,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.log.Info("serving", "config", a.source.String(), "revision", a.state.Load().Revision, "admin", a.AdminAddress(), "version", buildOf().Version)
 	watcher.Go(func() { a.watch(watch) })
+	if a.data != nil {
+		watcher.Go(func() { a.data.keep(watch, a.upstreams) })
+	}
 	<-ctx.Done()
 	unwatch()
 	watcher.Wait()
@@ -165,6 +178,9 @@ func (a *App) Close() error {
 		err = errCut
 	}
 	a.halt(errStopping)
+	if a.data != nil {
+		a.data.save(a.upstreams)
+	}
 	a.tracing.close(ctx)
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()

@@ -28,6 +28,7 @@ type rig struct {
 	vendor *teamdynamix.Vendor
 	base   string // the vendor's
 	folder string
+	data   string // for what must survive a restart; "" = nothing does
 	log    *logText
 	client *http.Client
 	stop   context.CancelFunc
@@ -90,7 +91,7 @@ func (r *rig) write(name, text string) {
 // start runs the app until the test ends.
 func (r *rig) start(vars ...string) *rig {
 	r.t.Helper()
-	app, err := newApp(r.t.Context(), options{source: source{path: r.folder, vars: vars}, log: r.log})
+	app, err := newApp(r.t.Context(), options{source: source{path: r.folder, vars: vars}, data: r.data, log: r.log})
 	if err != nil {
 		r.t.Fatalf("newApp: got %v, want a running app", err)
 	}

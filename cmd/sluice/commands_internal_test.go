@@ -44,6 +44,8 @@ func TestUsageExitsWithTwo(t *testing.T) {
 		{"config show --config nowhere", "nowhere: does not exist"},
 		{"health --url ftp://x", "must be like http://127.0.0.1:8081"},
 		{"health --config nowhere", "name it with --url"},
+		{"limits --url ftp://x", "must be like http://127.0.0.1:8081"},
+		{"limits a b", "accepts at most 1 arg(s)"},
 	} {
 		code, out, errs := command(t, nil, strings.Fields(c.args)...)
 		if code != exitUsage || out != "" || !strings.HasPrefix(errs, "sluice: ") || !strings.Contains(errs, c.want) {
@@ -55,7 +57,7 @@ func TestUsageExitsWithTwo(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	t.Parallel()
 	code, out, errs := command(t, nil)
-	for _, name := range []string{"serve", "check", "try", "demo", "mock", "connectors", "keys", "config", "health", "version", "completion"} {
+	for _, name := range []string{"serve", "check", "try", "demo", "mock", "connectors", "keys", "config", "health", "limits", "version", "completion"} {
 		if !regexp.MustCompile(`(?m)^  ` + name + ` +\S`).MatchString(out) {
 			t.Errorf("got no %s in the help (exit code %d, %s):\n%s", name, code, errs, out)
 		}
@@ -247,7 +249,7 @@ func TestHealthFindsTheDoor(t *testing.T) {
 		"admin is not a door": {"admin: 7\n", nil, "http://127.0.0.1:8081"},
 	} {
 		r := newRig(t, c.config, teamdynamix.Options{})
-		u, err := (&healthFlags{source: &source{path: r.folder, vars: c.vars}}).base()
+		u, err := (&adminDoor{source: &source{path: r.folder, vars: c.vars}}).base()
 		if got := fmt.Sprint(u, err); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}

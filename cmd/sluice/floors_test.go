@@ -42,6 +42,7 @@ var floors = []room{
 	{"proxy", []string{"connectors", "transforms", "internal/fault", "proxy/..."}},
 	{"proxy/wire", []string{"internal/fault"}},
 	{"proxy/pace", []string{"internal/fault", "proxy/pace/..."}},
+	{"proxy/pace/lease/leasetest", []string{"proxy/pace/lease"}},
 	{"proxy/pace/...", nil},
 	{"proxy/...", []string{"connectors", "transforms", "internal/fault", "proxy/wire"}},
 	{"workflows", []string{"triggers", "connectors", "internal/fault"}},
@@ -49,8 +50,8 @@ var floors = []room{
 	{"approvals", []string{"triggers", "connectors", "internal/fault"}},
 	{"aggregation", []string{"connectors", "transforms", "triggers", "internal/fault"}},
 	// floor 4
-	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "triggers", "workflows"}},
-	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "store", "triggers", "workflows"}},
+	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "triggers", "workflows"}},
+	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
 	{"web/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/...", "proxy/...", "transforms", "triggers", "web/...", "workflows"}},
 	// floor 5
 	{"cmd/...", []string{"..."}},

@@ -73,6 +73,7 @@ Exit codes: 0 well, 1 not well, 2 command line or configuration not understood, 
 		keysCommand(env),
 		configCommand(env),
 		healthCommand(env),
+		limitsCommand(env),
 		versionCommand(env),
 	)
 	root.InitDefaultCompletionCmd()

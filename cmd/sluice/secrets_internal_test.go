@@ -72,7 +72,7 @@ connections:
 
 	r.app.logs.flush()
 	said := map[string]string{"log": r.log.String(), "reload": refused.body}
-	for _, page := range []string{"/readyz", "/metrics", "/debug/requests", "/debug/requests?format=html", "/"} {
+	for _, page := range []string{"/readyz", "/metrics", "/debug/requests", "/debug/requests?format=html", "/admin/limits", "/admin/limits?format=html", "/"} {
 		said[page] = r.ask("GET", r.adminURL(page), "").body
 	}
 	for _, args := range [][]string{{"check"}, {"check", "-o", "json"}, {"config", "show"}} {

@@ -35,7 +35,7 @@ func held(t *testing.T, window, shutdown string) (*rig, chan answer) {
 		answers <- got
 	}()
 	r.eventually("a held request", func() bool {
-		return strings.Contains(r.ask("GET", r.adminURL("/metrics"), "").body, `sluice_budget_waiting{bucket="GET /api/accounts",connection="tdx"} 1`)
+		return strings.Contains(r.ask("GET", r.adminURL("/metrics"), "").body, `sluice_budget_waiting{bucket="GET /api/accounts",connection="tdx",lane="bulk"} 1`)
 	})
 	return r, answers
 }

@@ -82,7 +82,7 @@ func (b *bucket) Take(now time.Time) (bool, int, int, time.Time) {
 func answer(now time.Time, permitted bool, limit, remaining int, reset time.Time, skew time.Duration) pace.Report {
 	date := now.Add(skew).Truncate(time.Second)
 	return pace.Report{
-		Refused: !permitted, HasRemaining: true, Limit: limit, Remaining: remaining,
+		Refused: !permitted, HasLimit: true, HasRemaining: true, Limit: float64(limit), Remaining: float64(remaining),
 		HasReset: true, ResetAfter: max(0, reset.Add(skew).Truncate(time.Second).Sub(date)),
 	}
 }

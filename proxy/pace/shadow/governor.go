@@ -1,28 +1,44 @@
-// Package shadow models one limiter at a vendor from our own calls and from what their answers say, so that the vendor never has to refuse
-// one. Governor is pure: it holds no lock, starts no timer and never asks for the time. Package pace queues callers before it.
-// Nothing here knows HTTP.
+// Package shadow models one limiter at a vendor from our own calls and from what their answers say, so that every permitted call goes and
+// none is refused. Package pace queues callers before it and asks it when the next may go. A Governor is pure: it holds no lock, starts
+// no timer and never asks for the time. Nothing here knows HTTP.
 //
-// # The governor's states
+// # Models
 //
-//	cold      nothing is known yet: one call goes alone, its answer tells what is left; if it takes too long, others follow
+// Several models run side by side. Each gives a lower bound of what the vendor has left, so that the largest holds:
+//
+//	log     places.go  each call takes one of Limit places from its sending until one window after its ANSWER, an upper bound of when
+//	                   the vendor counted it. At most Limit calls in any span of the window is what a fixed window, a sliding log
+//	                   and a bucket of that size all permit: no agreed clock and no knowledge of the kind is needed
+//	told    told.go    the vendor's Remaining, counted in call numbers: after an answer that says that r are left, the calls up to
+//	                   number n+r-k may go, k having been out when it was sent. It opens a new window as soon as one answer is seen
+//	frame   frame.go   where the configuration says how windows lie, a bracket of the present one's end: all places are back at its
+//	                   upper end; what may have been counted on either side counts on both
+//	refill  refill.go  a bucket that refills evenly, configured or found out
+//
+// and some say less than those, where they would be too bold: the vendor's last word caps the log, places are held back for others at the
+// vendor and for more urgent lanes (hold.go), and spacing (spacing.go) makes a window's places last where callers have little patience.
+//
+// # States
+//
+//	cold      nothing is known: one call goes alone, its answer tells what is left; if it takes too long, others follow
+//	trying    nobody has said what is left yet: a few calls at a time until a whole window has been tried (next.go, slow)
 //	free      the first answer named no limit and none is configured: nothing is held back
-//	counting  a limit and its window are known: a call occupies one of Limit places from its sending until one window after
-//	          its ANSWER came, an upper bound of when the vendor counted it. At most Limit calls in any span of the window is
-//	          what a fixed window, a sliding log and a bucket of that size all permit
-//	told      a limit is known but not its window: Remaining and Reset of the latest answer are the budget. A vendor that names
-//	          no reset is believed to have one a minute from now
-//	shut      the vendor refused: nothing goes before it said, or before a pause that doubles with each refusal in a row
+//	counting  the models count; of what kind the limiter is they need not agree upon
+//	looking   no model has a place, but the vendor's reset has passed: one call goes alone to see; after one that came too early, the
+//	          next look waits 1.5, 3, 6 s longer (reset.go)
+//	sharing   somebody else spends: Remaining fell by more than our own calls. The places that are left are made to last for the
+//	          window, so that others find some, until nobody has been seen for a while (others.go, hold.go)
+//	shut      the vendor refused: nothing goes before it said, or before a pause that doubles with each refusal in a row (refusal.go)
 //
-// cold → free | counting | told by the first answer; told → counting when an answer names the length of the window; told → cold at
-// the reset; any → shut by a refusal; shut → what it was, by time. In counting, Remaining below what the places say means that
-// somebody else spends: phantom calls are logged until the vendor's reset; Remaining above it takes phantoms back, never own calls.
+// cold → trying | counting | free by the first answer; counting → looking when the places are spent; any → sharing by a lower word than our
+// calls explain, and back when it fades; any → shut by a refusal; shut → cold, by time.
 //
-// # Spacing
+// # Kinds
 //
-// A window's places taken in one burst leave the next caller waiting for the rest of the window, and one whose patience is shorter
-// would be turned away though the vendor permits a call a second. So beyond a burst that half the callers' patience makes up
-// for, calls are spaced evenly over the window: the same number of calls, and no gap that outlasts patience. Spacing itself turns
-// nobody away: when a caller could not wait for his spaced turn but there is a place, spacing rests for a window.
+// What kind of limiter it is (Kind) is configured or found out: a call of ours that must still be in a sliding span and is no longer counted
+// shows a fixed window; a reset that creeps while all calls are still counted, a sliding log (signs.go); places that come back while
+// nothing has left the window, or a refusal while places should have been left, a bucket or a sliding counter, before which calls then go
+// at an even pace (answer.go, refusal.go). Being wrong about the kind costs some places or a refusal, never a flood: the log stays.
 package shadow
 
 import (
@@ -31,26 +47,6 @@ import (
 
 	"golang.org/x/time/rate"
 )
-
-// Rule is a limit as configured: at most Limit calls in Window. The zero Rule is a limit that must be learned.
-type Rule struct {
-	Limit    int
-	Window   time.Duration
-	Spread   bool          // space calls evenly over the window
-	Patience time.Duration // how long callers wait at most; 0 = as long as it takes
-}
-
-// Report is what an answer said of a limit, in the terms of the vendor's own clock.
-type Report struct {
-	Refused      bool          // the vendor refused this call: it did nothing
-	HasRemaining bool          // Limit and Remaining were in the answer
-	Limit        int           // calls per window
-	Remaining    int           // calls left in the present one
-	HasReset     bool          // ResetAfter was in the answer
-	ResetAfter   time.Duration // from the answer's Date to the reset
-	Window       time.Duration // length of the window, when the answer names it; 0 = not said
-	RetryAfter   time.Duration // 0 = not said
-}
 
 // ResetSlack is how much later than the vendor's whole seconds its window may really end: Date and Reset are each cut or
 // rounded to a second, so their difference is off by up to one.
@@ -63,206 +59,149 @@ const aloneFor = 2 * time.Second
 // call goes and tells how things stand.
 const longestShut = time.Hour
 
-// assumedWindow is when a limit comes back of which the vendor says what is left and never when it resets (Freshservice: per
-// minute).
+// assumedWindow is when a limit comes back of which the vendor says what is left and never when it resets.
 const assumedWindow = time.Minute
-
-const (
-	refusedPause    = 5 * time.Second // TeamDynamix: wait at least 5 s (About Rate Limiting)
-	refusedPauseMax = time.Minute
-)
 
 // Governor models one limiter at a vendor. The caller serialises its methods and passes a time that never runs back.
 type Governor struct {
-	rule     Rule
-	known    bool          // an answer has been seen
-	limit    int           // 0 = free
-	window   time.Duration // 0 = told
-	out      int           // calls sent and not yet answered
-	log      []time.Time   // when each answered call's place is free again, ascending
-	phantoms int           // places taken by others
-	phantomT time.Time     // until when
-	budget   int           // told: places left under the present reset
-	shutT    time.Time     // shut until then
-	refusals int           // in a row
-	spacing  *rate.Limiter // nil: calls go as soon as there is a place
-	restT    time.Time     // spacing rests until then
-	aloneT   time.Time     // cold: the first call is alone until then
-	longest  time.Duration // longest ResetAfter seen: the window of a limit that opens with its first call
-	resetT   time.Time     // the latest reset that an answer named
+	rule   Rule
+	base   time.Time // what all times in here count from
+	limit  int       // calls per window in force; 0 = nothing is limited, as far as is known
+	window time.Duration
+	named  bool // the vendor has named the window
+	units  units
+
+	seq      int64 // number of the call that was sent last
+	out      int   // calls sent and not yet answered
+	answered int64 // calls that are no longer out
+	known    bool  // an answer has been seen since the start or the last refusal
+	freed    int64 // places of the log that have come free
+	heard    bool  // an answer has said what is left
+	aloneT   time.Duration
+
+	own       places // our calls of the last window
+	strangers places // calls of others that Remaining gave away
+	told      told
+	frame     frame
+	signs     signs
+	refill    refill
+	reset     reset
+	lastT     time.Duration // when the last call went
+	settledT  time.Duration // when a call was last answered or lost
+	doubtT    time.Duration // until then the log alone is not believed: the vendor has said less than it
+	others    others
+	robbed    bool         // the answer that is being read is a refusal of a call that the vendor had said may go: somebody else went
+	turned    bool         // the answer that is being read belongs to another window than the one before
+	urgent    [Lanes]pulse // calls of each lane
+	trips     trips
+	refusal   refusal
+	spacing   [Lanes]*rate.Limiter // nil: calls go as soon as there is a place
+	restT     time.Duration        // spacing rests until then
 }
 
 // New returns the model of a limiter that has room for rule.Limit calls now.
 func New(rule Rule) *Governor {
 	g := &Governor{rule: rule, limit: rule.Limit, window: rule.Window}
-	g.space(time.Time{})
+	if rule.Concurrent > 0 {
+		g.limit = rule.Concurrent
+	}
+	if rule.Kind == Refill {
+		g.refill.configure(rule)
+	}
+	g.space()
 	return g
 }
 
 // never is a time that only an answer can bring nearer.
-var never = time.Unix(1<<40, 0)
+const never = time.Duration(math.MaxInt64)
+
+var neverTime = time.Unix(1<<40, 0)
 
 // Never tells whether a time that Next returned depends on an answer that is still out.
-func Never(at time.Time) bool { return at.Equal(never) }
+func Never(at time.Time) bool { return at.Equal(neverTime) }
 
-// Next says when the next call may go: now or before, a later time, or a far future when it depends on an answer that is
-// still out.
-func (g *Governor) Next(now time.Time, _ Lane) time.Time {
-	g.expire(now)
-	if g.shutT.After(now) {
-		return g.shutT
+// at is now as the governor counts it.
+func (g *Governor) at(now time.Time) time.Duration {
+	if g.base.IsZero() {
+		g.base = now
 	}
-	if g.alone(now) {
-		return g.aloneT
-	}
-	if g.limit == 0 {
-		return now
-	}
-	next := now
-	if g.left() <= 0 {
-		next = g.frees()
-	}
-	if g.spaced(now) && !next.Equal(never) {
-		if missing := 1 - g.spacing.TokensAt(next); missing > 0 {
-			next = next.Add(time.Duration(missing / float64(g.spacing.Limit()) * float64(time.Second)))
-		}
-	}
-	return next
+	return now.Sub(g.base)
 }
 
-// Places says how many calls may go at once; a large number when nothing is limited.
-func (g *Governor) Places(now time.Time, _ Lane) int {
-	g.expire(now)
-	switch {
-	case g.shutT.After(now) || g.alone(now):
-		return 0
-	case g.limit == 0:
-		return math.MaxInt32
+func (g *Governor) time(t time.Duration) time.Time {
+	if t == never {
+		return neverTime
 	}
-	return max(0, g.left())
+	return g.base.Add(t)
 }
 
-// alone tells whether the others wait for what the first call's answer says.
-func (g *Governor) alone(now time.Time) bool { return !g.known && g.out > 0 && g.aloneT.After(now) }
-
-// Limit is the limit in force, 0 when none is known.
+// Limit is the limit in force in calls per window, 0 when none is known.
 func (g *Governor) Limit() int { return g.limit }
-
-func (g *Governor) left() int {
-	switch {
-	case g.window == 0 && g.resetT.IsZero():
-		return g.limit - g.out // cold again: what was left is of a window that has ended
-	case g.window == 0:
-		return g.budget - g.out
-	}
-	return g.limit - g.out - len(g.log) - g.phantoms
-}
-
-// frees says when the first occupied place will be free.
-func (g *Governor) frees() time.Time {
-	if g.window == 0 {
-		if g.resetT.IsZero() {
-			return never
-		}
-		return g.resetT
-	}
-	// Places short of one: with calls out over the limit (it shrank) several must come free.
-	short := 1 - g.left()
-	next := never
-	if short <= len(g.log) {
-		next = g.log[short-1]
-	}
-	switch own := short - g.phantoms; { // the phantoms go all at once, and own calls with them
-	case g.phantoms == 0 || own > len(g.log):
-	case own <= 0:
-		next = earlier(next, g.phantomT)
-	case g.log[own-1].After(g.phantomT):
-		next = earlier(next, g.log[own-1])
-	default:
-		next = earlier(next, g.phantomT)
-	}
-	return next
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// Wait predicts how long a caller with ahead others before it will wait, counting a call that is out as answered now.
-func (g *Governor) Wait(now time.Time, _ Lane, ahead int) time.Duration {
-	wait := g.unspaced(now, ahead)
-	if g.spaced(now) {
-		turn := float64(ahead+1) - g.spacing.TokensAt(now)
-		wait = max(wait, time.Duration(turn/float64(g.spacing.Limit())*float64(time.Second)))
-	}
-	return wait
-}
-
-// unspaced is Wait without spacing.
-func (g *Governor) unspaced(now time.Time, ahead int) time.Duration {
-	g.expire(now)
-	base := time.Duration(0)
-	if g.shutT.After(now) {
-		base = g.shutT.Sub(now)
-	} else if g.alone(now) {
-		base = g.aloneT.Sub(now)
-	}
-	if g.limit == 0 {
-		return base
-	}
-	window := g.window
-	if window == 0 {
-		window = max(g.longest, time.Second)
-	}
-	at := func(k int) time.Duration { // when place k (from 0) comes free, in the order of freeing
-		free := max(0, g.left())
-		if k < free {
-			return 0
-		}
-		k -= free
-		rounds := time.Duration(k/g.limit) * window
-		k %= g.limit
-		switch {
-		case g.window == 0:
-			return rounds + max(0, g.resetT.Sub(now))
-		case k < len(g.log):
-			return rounds + g.log[k].Sub(now)
-		case k < len(g.log)+g.phantoms:
-			return rounds + g.phantomT.Sub(now)
-		}
-		return rounds + window
-	}
-	return max(base, at(ahead))
-}
 
 // Send takes a place for a call that goes now.
 func (g *Governor) Send(now time.Time, lane Lane) Sent {
+	t := g.at(now)
+	g.expire(t)
 	if !g.known && g.out == 0 {
-		g.aloneT = now.Add(aloneFor)
+		g.aloneT = t + max(aloneFor, 2*g.trips.usual)
 	}
+	g.frame.send(g, t)
+	g.refill.send(g, t)
+	if g.left(t) <= 0 {
+		if g.reset.known && t >= g.reset.due() {
+			g.reset.probed(t)
+		} else {
+			g.refill.look(t, g.window)
+		}
+	}
+	g.seq++
+	g.lastT = t
+	sent := Sent{at: t, seq: g.seq, out: int32(g.out), answered: g.answered, freed: g.freed, lane: lane}
 	g.out++
-	if g.spacing != nil {
-		g.spacing.AllowN(now, 1)
-	}
-	return Sent{at: now, lane: lane}
+	sent.promise = int32(g.left(t))
+	g.urgent[lane].beat(t, 1, g.pulseTime())
+	g.spend(now, lane)
+	return sent
 }
 
 // Unsend gives back the place of a call that never reached the vendor.
-func (g *Governor) Unsend(time.Time, Sent) { g.out-- }
+func (g *Governor) Unsend(now time.Time, sent Sent) {
+	g.out--
+	g.answered++
+	g.told.upTo++
+	g.told.most++
+	g.frame.unsend(sent)
+	g.refill.unsend()
+	g.urgent[sent.lane].beat(g.at(now), -1, g.pulseTime())
+}
 
 // Lost ends a call that was sent and never answered: the vendor may have counted it, up to now.
-func (g *Governor) Lost(now time.Time, _ Sent) { g.settle(now, false) }
+func (g *Governor) Lost(now time.Time, sent Sent) {
+	t := g.at(now)
+	g.expire(t)
+	g.settle(t, sent)
+}
 
-// settle moves a call from out to the log. While only the vendor's word counts, its Remaining has this call in it already.
-func (g *Governor) settle(now time.Time, told bool) {
+// settle moves a call from out to the log.
+func (g *Governor) settle(t time.Duration, sent Sent) {
 	g.out--
-	switch {
-	case g.window > 0:
-		g.log = append(g.log, now.Add(g.window))
-	case !told && g.budget > 0:
-		g.budget--
+	g.answered++
+	g.settledT = t
+	g.frame.answer(g, t, sent)
+	g.refill.answer(g, t)
+	if g.window > 0 {
+		g.own.add(t+g.window-g.trips.half(g.window), 1, g.window/grainsPerWindow)
 	}
+}
+
+// expire drops what time has made void.
+func (g *Governor) expire(t time.Duration) {
+	g.freed += int64(g.own.expire(t) + g.strangers.expire(t))
+	g.frame.roll(g, t)
+	g.refill.advance(g, t)
+}
+
+// pulseTime is over how long rates of calls are averaged.
+func (g *Governor) pulseTime() time.Duration {
+	return max(2*g.window, 10*time.Second)
 }

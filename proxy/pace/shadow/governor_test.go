@@ -43,7 +43,7 @@ func FuzzGovernor(f *testing.F) {
 				out = out[1:]
 				flags := next()
 				g.Answer(now, sent, shadow.Report{
-					Refused: flags&1 != 0, HasRemaining: flags&2 != 0, Limit: next() % 80, Remaining: next() % 100,
+					Refused: flags&1 != 0, HasRemaining: flags&2 != 0, HasLimit: flags&2 != 0, Limit: float64(next() % 80), Remaining: float64(next() % 100),
 					HasReset: flags&4 != 0, ResetAfter: time.Duration(next()) * time.Duration(next()+1) * time.Second,
 					RetryAfter: time.Duration(next()*(flags&8)) * time.Hour,
 				})
@@ -70,7 +70,7 @@ func TestShutForYears(t *testing.T) {
 	t.Parallel()
 	const years = 3 * 365 * 24 * time.Hour
 	for name, r := range map[string]shadow.Report{
-		"reset":       {HasRemaining: true, Limit: 10, Remaining: 0, HasReset: true, ResetAfter: years},
+		"reset":       {HasLimit: true, HasRemaining: true, Limit: 10, Remaining: 0, HasReset: true, ResetAfter: years},
 		"retry after": {Refused: true, RetryAfter: years},
 	} {
 		now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

@@ -32,6 +32,11 @@ func ParseLane(name string) (Lane, bool) {
 
 // Sent is a call that is out. Whoever sent it gives it back, once, to Answer, Lost or Unsend.
 type Sent struct {
-	at   time.Time
-	lane Lane
+	at       time.Duration
+	seq      int64
+	answered int64 // calls that had been answered when it was sent
+	freed    int64 // places of the log that had come free by then
+	out      int32 // calls that were out when it was sent
+	promise  int32 // what our best model said would be left after it
+	lane     Lane
 }

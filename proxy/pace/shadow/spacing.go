@@ -6,13 +6,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// space fits the spacing to limit and window; in told, the longest time to a reset stands for the window.
-func (g *Governor) space(now time.Time) {
+// space fits the spacing to limit and window. A window's places taken in one burst leave the next caller waiting for the rest of the
+// window, and one whose patience is shorter would be turned away though the vendor permits a call a second. So beyond a burst
+// that half the callers' patience makes up for, calls are spaced evenly. Interactive calls are spaced among themselves and
+// before bulk; critical ones never.
+func (g *Governor) space() {
 	window := g.window
 	if window == 0 {
-		window = g.longest
+		window = g.reset.length
 	}
-	if g.limit == 0 || window == 0 || !g.rule.Spread && g.rule.Patience == 0 {
+	if g.limit == 0 || window <= 0 || !g.rule.Spread && g.rule.Patience == 0 || g.rule.Concurrent > 0 {
 		return
 	}
 	burst := 1
@@ -20,25 +23,39 @@ func (g *Governor) space(now time.Time) {
 		burst = max(1, int(float64(g.limit)*min(1, g.rule.Patience.Seconds()/2/window.Seconds())))
 	}
 	per := rate.Limit(float64(g.limit) / window.Seconds())
-	switch {
-	case burst == g.limit && !g.rule.Spread:
-		g.spacing = nil
-	case g.spacing == nil:
-		g.spacing = rate.NewLimiter(per, burst)
-	case g.spacing.Burst() != burst || g.spacing.Limit() != per:
-		g.spacing.SetLimitAt(now, per)
-		g.spacing.SetBurstAt(now, burst)
+	for lane := Interactive; lane <= Bulk; lane++ {
+		switch s := g.spacing[lane]; {
+		case burst == g.limit && !g.rule.Spread:
+			g.spacing[lane] = nil
+		case s == nil:
+			g.spacing[lane] = rate.NewLimiter(per, burst)
+		case s.Burst() != burst || s.Limit() != per:
+			s.SetLimit(per)
+			s.SetBurst(burst)
+		}
 	}
 }
 
-func (g *Governor) spaced(now time.Time) bool { return g.spacing != nil && !g.restT.After(now) }
+func (g *Governor) spaced(t time.Duration, lane Lane) bool {
+	return g.spacing[lane] != nil && g.restT <= t
+}
+
+// spend counts a call in the spacing of its lane and of those below it, which it may leave in debt.
+func (g *Governor) spend(now time.Time, lane Lane) {
+	for l := max(lane, Interactive); l <= Bulk; l++ {
+		if s := g.spacing[l]; s != nil {
+			s.ReserveN(now, 1)
+		}
+	}
+}
 
 // Hurry lets spacing rest if that is all that keeps a caller with ahead others before it from a place within its patience. It reports
 // whether it did.
-func (g *Governor) Hurry(now time.Time, ahead int, patience time.Duration) bool {
-	if g.rule.Spread || !g.spaced(now) || g.unspaced(now, ahead) > patience {
+func (g *Governor) Hurry(now time.Time, lane Lane, ahead int, patience time.Duration) bool {
+	t := g.at(now)
+	if g.rule.Spread || !g.spaced(t, lane) || g.unspaced(t, lane, ahead) > patience {
 		return false
 	}
-	g.restT = now.Add(max(g.window, g.longest))
+	g.restT = t + max(g.window, g.reset.length)
 	return true
 }

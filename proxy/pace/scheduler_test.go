@@ -48,8 +48,39 @@ func (v *vendor) call() pace.Report {
 	return r
 }
 
+// gate is a scheduler with one bucket, for callers of one consumer.
+type gate struct {
+	scheduler *pace.Scheduler
+	bucket    *pace.Bucket
+}
+
+func newGate(rule pace.Rule, bound int) *gate {
+	s := pace.NewScheduler(pace.Settings{Bound: bound, Floor: pace.DefaultFloor})
+	return &gate{scheduler: s, bucket: s.Bucket("people", rule)}
+}
+
+// enter takes a place, which leave gives back.
+func (g *gate) enter(ctx context.Context, patience time.Duration) ([]pace.Ticket, error) {
+	tickets := []pace.Ticket{{Bucket: g.bucket}}
+	_, err := g.scheduler.Enter(ctx, pace.Caller{Consumer: "iga", Lane: shadow.Bulk, Patience: patience}, tickets)
+	return tickets, err
+}
+
+func (g *gate) leave(tickets []pace.Ticket, r pace.Report) {
+	g.scheduler.Leave(tickets, []pace.Report{r})
+}
+
+// call is a call that the vendor answers at once.
+func (g *gate) call(ctx context.Context, patience time.Duration, r pace.Report) error {
+	tickets, err := g.enter(ctx, patience)
+	if err == nil {
+		g.leave(tickets, r)
+	}
+	return err
+}
+
 // drive lets eight workers call as fast as the gate lets them, for so many windows.
-func drive(t *testing.T, g *pace.Gate, v *vendor, windows int, patience time.Duration) {
+func drive(t *testing.T, g *gate, v *vendor, windows int, patience time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(windows)*window)
 	defer cancel()
@@ -57,13 +88,14 @@ func drive(t *testing.T, g *pace.Gate, v *vendor, windows int, patience time.Dur
 	for range 8 {
 		workers.Go(func() {
 			for ctx.Err() == nil {
-				if err := g.Enter(ctx, patience); err != nil {
+				tickets, err := g.enter(ctx, patience)
+				if err != nil {
 					if ctx.Err() == nil {
 						t.Errorf("Enter: %v", err)
 					}
 					return
 				}
-				g.Leave(v.call())
+				g.leave(tickets, v.call())
 			}
 		})
 	}
@@ -108,7 +140,7 @@ func TestNoAvoidableRefusal(t *testing.T) {
 				if tt.rule.Patience > 0 {
 					patience = tt.rule.Patience
 				}
-				drive(t, pace.NewGate(tt.rule, 100), tt.v, windows, patience)
+				drive(t, newGate(tt.rule, 100), tt.v, windows, patience)
 				if got := tt.v.no.Load(); got > tt.atMost {
 					t.Errorf("refused %d times, want at most %d", got, tt.atMost)
 				}
@@ -128,7 +160,7 @@ func TestSpentWindowAtStart(t *testing.T) {
 			lim.Take(time.Now())
 		}
 		v := &vendor{lim: lim, rtt: 300 * time.Millisecond}
-		drive(t, pace.NewGate(pace.Rule{Limit: limit, Window: window}, 100), v, 2, 10*window)
+		drive(t, newGate(pace.Rule{Limit: limit, Window: window}, 100), v, 2, 10*window)
 		if got := v.no.Load(); got != 0 {
 			t.Errorf("refused %d times, want 0: the first answer said that 2 were left", got)
 		}
@@ -138,12 +170,14 @@ func TestSpentWindowAtStart(t *testing.T) {
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := pace.NewGate(pace.Rule{Limit: 1, Window: window}, 1)
-		enter := func(patience time.Duration) error { return g.Enter(t.Context(), patience) }
-		if err := enter(0); err != nil {
+		g := newGate(pace.Rule{Limit: 1, Window: window}, 1)
+		enter := func(patience time.Duration) error {
+			_, err := g.enter(t.Context(), patience)
+			return err
+		}
+		if err := g.call(t.Context(), 0, pace.Report{}); err != nil {
 			t.Fatalf("first Enter: %v", err)
 		}
-		g.Leave(pace.Report{})
 		start := time.Now()
 		refusal := new(pace.Refusal)
 		if err := enter(25 * time.Second); !errors.As(err, &refusal) || refusal.Full || refusal.Wait != window {
@@ -170,18 +204,20 @@ func TestPatience(t *testing.T) {
 func TestCallerWhoLeavesTakesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := pace.NewGate(pace.Rule{Limit: 1, Window: window}, 10)
-		if err := g.Enter(t.Context(), 0); err != nil {
+		g := newGate(pace.Rule{Limit: 1, Window: window}, 10)
+		if err := g.call(t.Context(), 0, pace.Report{}); err != nil {
 			t.Fatal(err)
 		}
-		g.Leave(pace.Report{})
 		gone, leave := context.WithCancel(t.Context())
 		left := make(chan error, 1)
-		go func() { left <- g.Enter(gone, 10*window) }()
+		go func() {
+			_, err := g.enter(gone, 10*window)
+			left <- err
+		}()
 		synctest.Wait()
 		stays := make(chan time.Time, 1)
 		go func() {
-			if err := g.Enter(t.Context(), 10*window); err != nil {
+			if _, err := g.enter(t.Context(), 10*window); err != nil {
 				t.Errorf("Enter: %v", err)
 			}
 			stays <- time.Now()
@@ -195,8 +231,8 @@ func TestCallerWhoLeavesTakesNothing(t *testing.T) {
 		if got := (<-stays).Sub(start); got != window {
 			t.Errorf("who stayed waited %v, want %v: the place of who left", got, window)
 		}
-		if s := g.State(); s.Waiting != 0 {
-			t.Errorf("%d callers wait, want 0", s.Waiting)
+		if s := g.scheduler.State(g.bucket); s.AllWaiting() != 0 {
+			t.Errorf("%d callers wait, want 0", s.AllWaiting())
 		}
 	})
 }
@@ -205,15 +241,14 @@ func TestCallerWhoLeavesTakesNothing(t *testing.T) {
 func TestRemainingWithoutReset(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := pace.NewGate(pace.Rule{}, 10)
+		g := newGate(pace.Rule{}, 10)
 		start := time.Now()
 		for left := 1; left >= 0; left-- {
-			if err := g.Enter(t.Context(), 2*window); err != nil {
+			if err := g.call(t.Context(), 2*window, pace.Report{HasLimit: true, HasRemaining: true, Limit: 2, Remaining: float64(left)}); err != nil {
 				t.Fatal(err)
 			}
-			g.Leave(pace.Report{HasRemaining: true, Limit: 2, Remaining: left})
 		}
-		if err := g.Enter(t.Context(), 2*window); err != nil {
+		if _, err := g.enter(t.Context(), 2*window); err != nil {
 			t.Fatalf("the third call of a limit of 2: %v", err)
 		}
 		if got := time.Since(start); got != time.Minute {
@@ -226,19 +261,18 @@ func TestRemainingWithoutReset(t *testing.T) {
 func TestSpacingTurnsNobodyAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := pace.NewGate(pace.Rule{Limit: limit, Window: window, Patience: time.Second}, 100)
+		g := newGate(pace.Rule{Limit: limit, Window: window, Patience: time.Second}, 100)
 		start := time.Now()
 		for i := range limit {
-			if err := g.Enter(t.Context(), time.Second/2); err != nil {
+			if err := g.call(t.Context(), time.Second/2, pace.Report{}); err != nil {
 				t.Fatalf("call %d of %d: %v", i+1, limit, err)
 			}
-			g.Leave(pace.Report{})
 		}
 		if took := time.Since(start); took != 0 {
 			t.Errorf("%d calls took %v, want none to wait", limit, took)
 		}
 		refusal := new(pace.Refusal)
-		if err := g.Enter(t.Context(), time.Second/2); !errors.As(err, &refusal) || refusal.Wait != window {
+		if _, err := g.enter(t.Context(), time.Second/2); !errors.As(err, &refusal) || refusal.Wait != window {
 			t.Errorf("one call more: %v, want a refusal that names %v", err, window)
 		}
 	})
@@ -259,13 +293,12 @@ func TestRefusalShuts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				g := pace.NewGate(pace.Rule{}, 10)
-				if err := g.Enter(t.Context(), 0); err != nil {
+				g := newGate(pace.Rule{}, 10)
+				if err := g.call(t.Context(), 0, tt.r); err != nil {
 					t.Fatal(err)
 				}
-				g.Leave(tt.r)
 				start := time.Now()
-				if err := g.Enter(t.Context(), window); err != nil {
+				if _, err := g.enter(t.Context(), window); err != nil {
 					t.Fatal(err)
 				}
 				if got := time.Since(start); got != tt.want {
@@ -273,18 +306,5 @@ func TestRefusalShuts(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func BenchmarkEnterLeave(b *testing.B) {
-	g := pace.NewGate(pace.Rule{Limit: 1 << 30, Window: time.Second}, 10)
-	r := pace.Report{HasRemaining: true, Limit: 1 << 30, Remaining: 1 << 29}
-	ctx := b.Context()
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := g.Enter(ctx, time.Second); err != nil {
-			b.Fatal(err)
-		}
-		g.Leave(r)
 	}
 }

@@ -1,0 +1,95 @@
+package shadow
+
+import (
+	"math"
+	"time"
+)
+
+// hold is how many places a call of a lane must leave: for others at the vendor, so that neither they nor we are refused, and for more
+// urgent calls of our own.
+func (g *Governor) hold(t time.Duration, lane Lane) int {
+	if g.window <= 0 || g.rule.Shared {
+		return 0
+	}
+	back := 0
+	ahead := g.ahead(t)
+	if g.others.there() {
+		blind := t - g.told.sent + g.trips.usual/2 // how old the vendor's word will be when the next call gets there
+		switch kind := g.kind(); {
+		case kind == Refill: // the last place is a race all the time
+			back = max(1, tail(2*g.others.per(blind, g.window), 0.006))
+		case kind == Sliding || !g.framed() && !g.reset.known:
+			back = tail(g.others.per(blind, g.window), 0.5)
+			if back = max(1, back); blind < 3*g.window/time.Duration(2*g.limit) {
+				back = 2
+			}
+		default:
+			back = tail(g.others.per(blind, g.window), 0.2)
+			if lane == Bulk { // the places last as long as the window, so that others always find some
+				back = max(back, int(float64(g.limit)*float64(ahead)/float64(g.window)))
+			}
+		}
+	} else if lane == Bulk && g.heard && g.limit >= scoutFrom && !g.refill.on && ahead > g.scoutsIn() {
+		back = 1 // a scout: its answer tells whether somebody else has been here since the burst
+	}
+	back = min(back, g.limit-1)
+	if lane == Critical {
+		return back
+	}
+	var urgent float64
+	for l := range lane {
+		urgent += g.urgent[l].per(max(ahead, time.Millisecond), t, g.pulseTime())
+		if g.urgent[l].per(g.window, t, g.pulseTime()) > 0.05 {
+			urgent++
+		}
+	}
+	most := float64(g.limit) * (1 - max(g.rule.BulkFloor, 0.1)) / 2
+	return back + int(min(math.Round(urgent), most))
+}
+
+// scoutFrom is the limit from which one place may be kept for the end of a window.
+const scoutFrom = 20
+
+// scoutsIn is how long before the end of a window the scout goes.
+func (g *Governor) scoutsIn() time.Duration {
+	if g.framed() {
+		return max(2*g.trips.usual, g.window/64)
+	}
+	return 2 * g.trips.usual
+}
+
+// ahead is how long the places that are left must last.
+func (g *Governor) ahead(t time.Duration) time.Duration {
+	ahead := never
+	switch {
+	case g.lies() && g.frame.open && g.frame.end != never:
+		ahead = g.frame.low - t
+	case g.reset.known && g.kind() != Sliding && g.kind() != Refill:
+		ahead = g.reset.low - t
+	}
+	if !g.framed() {
+		if at, ok := g.own.frees(1); ok {
+			ahead = min(ahead, at-t)
+		}
+	}
+	if ahead == never {
+		return 0
+	}
+	return max(0, ahead)
+}
+
+// tail is the smallest m for which more than m happen with a chance of risk at most, if mean happen on average.
+func tail(mean, risk float64) int {
+	if mean <= 0 {
+		return 0
+	}
+	p := math.Exp(-mean)
+	sum := p
+	m := 0
+	for 1-sum > risk && m < 1000 {
+		m++
+		p *= mean / float64(m)
+		sum += p
+	}
+	return m
+}

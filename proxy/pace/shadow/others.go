@@ -1,0 +1,41 @@
+package shadow
+
+import (
+	"math"
+	"time"
+)
+
+// others is how often somebody else calls the vendor within the same limit: the calls of theirs that Remaining gave away, over the time
+// in which there were places to take. Both fade, so that who has gone is forgotten.
+type others struct {
+	calls float64
+	free  float64 // nanoseconds
+	at    time.Duration
+}
+
+// hear takes in that taken calls of others came between the answer before, after which some were left or not, and this one. turned says
+// that a window ended in between, of whose rest nothing is known.
+func (o *others) hear(t time.Duration, before told, left, taken int, turned bool, memory time.Duration) {
+	fade := math.Exp(-float64(t-o.at) / float64(2*memory))
+	o.at = t
+	o.calls *= fade
+	o.free *= fade
+	if turned {
+		return
+	}
+	if before.most > before.seq || left > 0 {
+		o.free += float64(t - before.at)
+	}
+	o.calls += float64(taken)
+}
+
+// there tells whether anybody else has been seen lately.
+func (o *others) there() bool { return o.calls > 0.5 }
+
+// per is how many of theirs come in d.
+func (o *others) per(d, window time.Duration) float64 {
+	if !o.there() {
+		return 0
+	}
+	return o.calls / (o.free + float64(window)/4) * float64(d)
+}
