@@ -18,16 +18,19 @@ type frame struct {
 // trusted tells whether the frame is believed. Two refusals that it did not foresee are too many.
 func (f *frame) trusted() bool { return f.doubts < 2 }
 
-// lies tells whether frames are how this vendor counts, and ours lie where its do: a window that the first call opens is not ours to place
-// while others call too.
-func (g *Governor) lies() bool {
+// framing tells whether frames are how this vendor counts.
+func (g *Governor) framing() bool {
 	switch g.rule.Kind {
-	case FirstCall:
-		return g.window > 0 && g.frame.trusted() && !g.others.there()
-	case Fixed, Clock:
+	case FirstCall, Fixed, Clock:
 		return g.window > 0 && g.frame.trusted()
 	}
 	return false
+}
+
+// lies tells whether our frames lie where the vendor's windows do: one that the first call opens is not ours to place while others call
+// too.
+func (g *Governor) lies() bool {
+	return g.framing() && (g.rule.Kind != FirstCall || !g.others.there())
 }
 
 // left is how many calls the frame has room for.
@@ -35,7 +38,7 @@ func (f *frame) left(limit int) int { return limit - f.count - f.foreign }
 
 // roll ends a frame whose time is over. On a grid the next one follows at once.
 func (f *frame) roll(g *Governor, t time.Duration) {
-	if !f.open || f.end > t || !g.lies() {
+	if !f.open || f.end > t || !g.framing() {
 		return
 	}
 	f.count, f.late, f.foreign = f.late+g.out, 0, 0
@@ -54,7 +57,7 @@ func (f *frame) roll(g *Governor, t time.Duration) {
 }
 
 func (f *frame) send(g *Governor, t time.Duration) {
-	if !g.lies() {
+	if !g.framing() {
 		return
 	}
 	if !f.open && g.rule.Kind == FirstCall {
@@ -74,7 +77,7 @@ func (f *frame) unsend(sent Sent) {
 }
 
 func (f *frame) answer(g *Governor, t time.Duration, sent Sent) {
-	if !f.open || !g.lies() {
+	if !f.open || !g.framing() {
 		return
 	}
 	if g.rule.Kind == FirstCall && sent.at >= f.start {
@@ -87,7 +90,7 @@ func (f *frame) answer(g *Governor, t time.Duration, sent Sent) {
 
 // hear holds an answer's Remaining against the frame: what it lacks is calls of others.
 func (f *frame) hear(g *Governor, sent Sent, r int) {
-	if f.open && g.lies() && sent.at >= f.start {
+	if f.open && g.framing() && sent.at >= f.start {
 		f.foreign = max(f.foreign, g.limit-r-f.count)
 	}
 }
@@ -95,7 +98,7 @@ func (f *frame) hear(g *Governor, sent Sent, r int) {
 // place lays the frame where an answer's reset says.
 func (f *frame) place(g *Governor, t time.Duration) {
 	switch {
-	case g.rule.Kind != Fixed && g.rule.Kind != Clock || !g.lies() || !g.reset.known:
+	case g.rule.Kind != Fixed && g.rule.Kind != Clock || !g.framing() || !g.reset.known:
 	case !f.open:
 		f.open = true
 		f.start, f.low, f.end = t, g.reset.low, g.reset.up

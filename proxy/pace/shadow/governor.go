@@ -90,9 +90,9 @@ type Governor struct {
 	settledT  time.Duration // when a call was last answered or lost
 	doubtT    time.Duration // until then the log alone is not believed: the vendor has said less than it
 	others    others
-	robbed    bool         // the answer that is being read is a refusal of a call that the vendor had said may go: somebody else went
-	turned    bool         // the answer that is being read belongs to another window than the one before
-	urgent    [Lanes]pulse // calls of each lane
+	robbed    bool        // the answer that is being read is a refusal of a call that the vendor had said may go: somebody else went
+	turned    bool        // the answer that is being read belongs to another window than the one before
+	urgent    [Bulk]pulse // calls of the lanes above bulk
 	trips     trips
 	refusal   refusal
 	spacing   [Lanes]*rate.Limiter // nil: calls go as soon as there is a place
@@ -145,21 +145,23 @@ func (g *Governor) Send(now time.Time, lane Lane) Sent {
 	if !g.known && g.out == 0 {
 		g.aloneT = t + max(aloneFor, 2*g.trips.usual)
 	}
-	g.frame.send(g, t)
-	g.refill.send(g, t)
-	if g.left(t) <= 0 {
+	left := g.left(t)
+	if left <= 0 {
 		if g.reset.known && t >= g.reset.due() {
 			g.reset.probed(t)
 		} else {
 			g.refill.look(t, g.window)
 		}
 	}
+	g.frame.send(g, t)
+	g.refill.send(g, t)
 	g.seq++
 	g.lastT = t
-	sent := Sent{at: t, seq: g.seq, out: int32(g.out), answered: g.answered, freed: g.freed, lane: lane}
+	sent := Sent{at: t, seq: g.seq, out: int32(g.out), answered: g.answered, freed: g.freed, promise: int32(left - 1), lane: lane}
 	g.out++
-	sent.promise = int32(g.left(t))
-	g.urgent[lane].beat(t, 1, g.pulseTime())
+	if lane < Bulk {
+		g.urgent[lane].beat(t, 1, g.pulseTime())
+	}
 	g.spend(now, lane)
 	return sent
 }
@@ -172,7 +174,9 @@ func (g *Governor) Unsend(now time.Time, sent Sent) {
 	g.told.most++
 	g.frame.unsend(sent)
 	g.refill.unsend()
-	g.urgent[sent.lane].beat(g.at(now), -1, g.pulseTime())
+	if sent.lane < Bulk {
+		g.urgent[sent.lane].beat(g.at(now), -1, g.pulseTime())
+	}
 }
 
 // Lost ends a call that was sent and never answered: the vendor may have counted it, up to now.

@@ -1,6 +1,7 @@
 package shadow_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -62,94 +63,110 @@ func FuzzNeverMoreThanTheLimit(f *testing.F) {
 	f.Add(uint8(1), uint8(59), []byte("a burst, and then another one"))
 	f.Add(uint8(0x12), uint8(2), []byte{0, 0, 0, 9, 9, 9, 255, 255, 0, 0, 0, 3, 77, 200, 200, 200, 1, 1, 1})
 	f.Add(uint8(0x23), uint8(5), []byte{200, 200, 200, 200, 2, 2, 2, 2, 10, 200, 200, 0, 0, 0, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, kinds, size uint8, input []byte) {
-		s := script(input)
-		limit, window := 1+int(size)%60, 20*time.Second
-		rule := shadow.Rule{Limit: limit, Window: window}
-		v := vendor{script: &s}
-		var kind shadow.Kind
-		switch kinds % 5 {
-		case 0:
-			v.limiter, kind = &limiter.Fixed{Limit: limit, Window: window, Phase: 7301 * time.Millisecond}, shadow.Fixed
-		case 1:
-			v.limiter, kind = &limiter.FirstCall{Limit: limit, Window: window}, shadow.FirstCall
-		case 2:
-			v.limiter, kind = &limiter.SlidingLog{Limit: limit, Window: window}, shadow.Sliding
-		case 3:
-			v.limiter, kind = &limiter.SlidingLog{Limit: limit, Window: window, CountsRefused: true}, shadow.Sliding
-		case 4:
-			v.limiter, kind = &limiter.Bucket{Limit: limit, Window: window, Burst: limit}, shadow.Refill
+	f.Fuzz(neverMoreThanTheLimit)
+}
+
+// TestNeverMoreThanTheLimit plays scripts that are longer than what the fuzzer likes.
+func TestNeverMoreThanTheLimit(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(20261125, 3))
+	for range 2000 {
+		input := make([]byte, 200+random.IntN(4000))
+		for i := range input {
+			input[i] = byte(random.IntN(256))
 		}
-		if kinds&0x10 != 0 {
-			rule.Kind = kind
-		}
-		g := shadow.New(rule)
-		now := time.Date(2026, 11, 22, 12, 0, 3, 141592653, time.UTC)
-		trip := time.Duration(1+int(kinds>>5)) * 37 * time.Millisecond
-		var out []flight
-		// pass lets time go by, with all that happens in it in order.
-		pass := func(until time.Time) {
-			for {
-				first, at := -1, until
-				for i := range out {
-					due := out[i].back
-					if !out[i].asked {
-						due = out[i].counted
-					}
-					if !due.After(at) && (first < 0 || due.Before(at)) {
-						first, at = i, due
-					}
+		neverMoreThanTheLimit(t, uint8(random.IntN(256)), uint8(random.IntN(256)), input)
+	}
+}
+
+func neverMoreThanTheLimit(t *testing.T, kinds, size uint8, input []byte) {
+	t.Helper()
+	s := script(input)
+	limit, window := 1+int(size)%60, 20*time.Second
+	rule := shadow.Rule{Limit: limit, Window: window}
+	v := vendor{script: &s}
+	var kind shadow.Kind
+	switch kinds % 5 {
+	case 0:
+		v.limiter, kind = &limiter.Fixed{Limit: limit, Window: window, Phase: 7301 * time.Millisecond}, shadow.Fixed
+	case 1:
+		v.limiter, kind = &limiter.FirstCall{Limit: limit, Window: window}, shadow.FirstCall
+	case 2:
+		v.limiter, kind = &limiter.SlidingLog{Limit: limit, Window: window}, shadow.Sliding
+	case 3:
+		v.limiter, kind = &limiter.SlidingLog{Limit: limit, Window: window, CountsRefused: true}, shadow.Sliding
+	case 4:
+		v.limiter, kind = &limiter.Bucket{Limit: limit, Window: window, Burst: limit}, shadow.Refill
+	}
+	if kinds&0x10 != 0 {
+		rule.Kind = kind
+	}
+	g := shadow.New(rule)
+	now := time.Date(2026, 11, 22, 12, 0, 3, 141592653, time.UTC)
+	trip := time.Duration(1+int(kinds>>5)) * 37 * time.Millisecond
+	var out []flight
+	// pass lets time go by, with all that happens in it in order.
+	pass := func(until time.Time) {
+		for {
+			first, at := -1, until
+			for i := range out {
+				due := out[i].back
+				if !out[i].asked {
+					due = out[i].counted
 				}
-				if first < 0 {
-					now = until
-					return
+				if !due.After(at) && (first < 0 || due.Before(at)) {
+					first, at = i, due
 				}
-				now = at
-				c := &out[first]
-				if !c.asked {
-					c.asked, c.said = true, v.answer(now)
-					if c.said.Refused {
-						t.Fatalf("a call was refused (%v, limit %d, kind configured %v): %s", kind, limit, rule.Kind != 0, g.Why(now, shadow.Bulk))
-					}
-					continue
-				}
-				if s.next()%64 == 63 {
-					g.Lost(now, c.sent)
-				} else {
-					g.Answer(now, c.sent, c.said)
-				}
-				out = append(out[:first], out[first+1:]...)
 			}
-		}
-		for steps := 0; len(s) > 0 && steps < 4000; steps++ {
-			if op := s.next(); op%4 != 0 {
-				pass(now.Add(time.Duration(op) * time.Duration(op) * 500 * time.Microsecond))
+			if first < 0 {
+				now = until
+				return
 			}
-			lane := shadow.Lane(s.next() % shadow.Lanes)
-			for range 1 + s.next()%8 {
-				next := g.Next(now, lane)
-				if shadow.Never(next) {
-					if len(out) == 0 {
-						t.Fatalf("nothing is out, and the next call may never go: %s", g.Why(now, lane))
-					}
+			now = at
+			c := &out[first]
+			if !c.asked {
+				c.asked, c.said = true, v.answer(now)
+				if c.said.Refused {
+					t.Fatalf("a call was refused (%v, limit %d, kind configured %v): %s", kind, limit, rule.Kind != 0, g.Why(now, shadow.Bulk))
+				}
+				continue
+			}
+			if s.next()%64 == 63 {
+				g.Lost(now, c.sent)
+			} else {
+				g.Answer(now, c.sent, c.said)
+			}
+			out = append(out[:first], out[first+1:]...)
+		}
+	}
+	for steps := 0; len(s) > 0 && steps < 4000; steps++ {
+		if op := s.next(); op%4 != 0 {
+			pass(now.Add(time.Duration(op) * time.Duration(op) * 500 * time.Microsecond))
+		}
+		lane := shadow.Lane(s.next() % shadow.Lanes)
+		for range 1 + s.next()%8 {
+			next := g.Next(now, lane)
+			if shadow.Never(next) {
+				if len(out) == 0 {
+					t.Fatalf("nothing is out, and the next call may never go: %s", g.Why(now, lane))
+				}
+				break
+			}
+			if next.After(now) {
+				if wait := next.Sub(now); len(out) == 0 && wait > 3*window {
+					t.Fatalf("nothing is out, and the next call may go in %v: %s", wait, g.Why(now, lane))
+				}
+				if s.next()%2 == 0 {
 					break
 				}
-				if next.After(now) {
-					if wait := next.Sub(now); len(out) == 0 && wait > 3*window {
-						t.Fatalf("nothing is out, and the next call may go in %v: %s", wait, g.Why(now, lane))
-					}
-					if s.next()%2 == 0 {
-						break
-					}
-					pass(next)
-					continue
-				}
-				there := now.Add(trip/2 + trip*time.Duration(s.next())/512)
-				out = append(out, flight{sent: g.Send(now, lane), counted: there, back: there.Add(trip/2 + trip*time.Duration(s.next())/512)})
+				pass(next)
+				continue
 			}
-			if critical, bulk := g.Next(now, shadow.Critical), g.Next(now, shadow.Bulk); critical.After(bulk) {
-				t.Fatalf("a critical call may go %v after a bulk one", critical.Sub(bulk))
-			}
+			there := now.Add(trip/2 + trip*time.Duration(s.next())/512)
+			out = append(out, flight{sent: g.Send(now, lane), counted: there, back: there.Add(trip/2 + trip*time.Duration(s.next())/512)})
 		}
-	})
+		if critical, bulk := g.Next(now, shadow.Critical), g.Next(now, shadow.Bulk); critical.After(bulk) {
+			t.Fatalf("a critical call may go %v after a bulk one", critical.Sub(bulk))
+		}
+	}
 }
