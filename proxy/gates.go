@@ -37,6 +37,7 @@ type gates struct {
 	settings   string // what learned limits depend on, hashed
 	memory     *PaceMemory
 	scheduler  *pace.Scheduler
+	pool       string // names the buckets of this connection to the other processes that share them; "" = none are shared
 	metrics    *Metrics
 	salt       [16]byte // so that nobody can try credentials against what pages show of a scope
 	mu         sync.RWMutex
@@ -68,10 +69,13 @@ func (g *gate) permit(all float64) {
 	}
 }
 
-func newGates(conn *connectors.Connection, metrics *Metrics, memory *PaceMemory) *gates {
+func newGates(conn *connectors.Connection, metrics *Metrics, memory *PaceMemory, node *pace.Node) *gates {
 	g := &gates{
 		connection: conn.Name, settings: settingsOf(conn), memory: memory, metrics: metrics, byKey: map[gateKey]*gate{}, policies: map[string][]policy{},
-		scheduler: pace.NewScheduler(pace.Settings{Bound: conn.Bounds.Queue, Floor: conn.Bounds.BulkFloor}),
+		scheduler: pace.NewScheduler(pace.Settings{Bound: conn.Bounds.Queue, Floor: conn.Bounds.BulkFloor, Node: node}),
+	}
+	if node != nil {
+		g.pool = poolOf(conn)
 	}
 	_, _ = rand.Read(g.salt[:]) // never fails (crypto/rand)
 	g.recall()
@@ -105,6 +109,7 @@ func (g *gates) gate(key gateKey, source netip.Addr) *gate {
 		for old, gate := range g.byKey { // any idle one: it is rebuilt from the next answer's headers
 			if s := g.scheduler.State(gate.bucket); s.AllWaiting() == 0 && s.Places[shadow.Critical] > 0 {
 				gate.permit(s.Permitted)
+				g.scheduler.Release(gate.bucket)
 				delete(g.byKey, old)
 				break
 			}
@@ -125,13 +130,14 @@ func (g *gates) gate(key gateKey, source netip.Addr) *gate {
 func (g *gates) reloaded(conn *connectors.Connection) {
 	live := map[pace.Rule]bool{learned(conn): true}
 	for _, rule := range conn.AllRules() {
-		live[conf(conn, rule)] = true
+		live[g.conf(conn, rule)] = true
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for key, gate := range g.byKey {
 		if !live[key.conf] {
 			gate.permit(g.scheduler.State(gate.bucket).Permitted)
+			g.scheduler.Release(gate.bucket)
 			delete(g.byKey, key)
 		}
 	}
@@ -146,12 +152,16 @@ func (g *gates) each(f func(key gateKey, gate *gate, s pace.State)) {
 	}
 }
 
+// Close lets go of what is shared with other processes, once the calls that are under way have ended.
+func (g *gates) Close() { g.scheduler.Close() }
+
 // conf is a rule as the model of its limiter takes it.
-func conf(conn *connectors.Connection, rule *connectors.Rule) pace.Rule {
+func (g *gates) conf(conn *connectors.Connection, rule *connectors.Rule) pace.Rule {
 	kind, _ := shadow.ParseKind(rule.Starts) // concurrency has none
 	return pace.Rule{
 		Limit: rule.Limit, Window: rule.Window, Kind: kind, Burst: rule.Burst, Spread: rule.Spread, Concurrent: rule.Concurrent,
 		Penalty: rule.Penalty, Patience: conn.Bounds.MaxHold, BulkFloor: conn.Bounds.BulkFloor,
+		Shared: g.pool != "" && shareable(conn, rule),
 	}
 }
 

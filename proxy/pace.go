@@ -25,7 +25,7 @@ func (u *Upstreams) pace(conn *connectors.Connection) Stage {
 	// another word for one rule does not forget what is known of the rest.
 	settings := fmt.Sprintf("%d %g %v %+v", conn.Bounds.Queue, conn.Bounds.BulkFloor, conn.Base, conn.Connector.Limits)
 	gates, _ := keep(&u.kept, keptKey("gates", conn.Name, settings), func() (*gates, error) {
-		return newGates(conn, u.opts.Metrics, u.opts.Memory), nil
+		return newGates(conn, u.opts.Metrics, u.opts.Memory, u.node), nil
 	})
 	u.afterwards(func() {
 		gates.reloaded(conn)
@@ -249,7 +249,7 @@ func (p *pacer) gatesOf(room []*gate, call *Call, caller pace.Caller, r *http.Re
 		return room
 	}
 	for _, rule := range rules {
-		key := gateKey{rule: rule.Name, policy: rule.Policy, conf: conf(p.conn, rule)}
+		key := gateKey{rule: rule.Name, policy: rule.Policy, conf: p.gates.conf(p.conn, rule)}
 		switch rule.Scope {
 		case "address":
 			room = append(room, p.byAddress(call, caller, key))

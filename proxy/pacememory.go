@@ -176,6 +176,9 @@ func (m *PaceMemory) changed() {
 
 // bucketOf makes the bucket of a key, with what is known of it.
 func (g *gates) bucketOf(key gateKey, source netip.Addr) *pace.Bucket {
+	if key.conf.Shared { // the pool knows what is spent
+		return g.sharedBucket(key)
+	}
 	if known, ok := g.memory.known(g.idOf(key, source)); ok && key.by != byCredential {
 		return g.scheduler.Restored(key.rule, key.conf, known.State, max(0, time.Since(known.Saved)))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"sluice/connectors"
 	"sluice/internal/fault"
+	"sluice/proxy/pace"
 	"sluice/proxy/wire"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 	Tracer  Tracer                                                  // nil: no spans
 	Now     func() time.Time                                        // what answers' relative times count from; nil: time.Now
 	Wire    func(*connectors.Connection) (http.RoundTripper, error) // nil: the real one
+	Leases  Leases                                                  // how limits are shared with other processes; zero: they are not
 }
 
 // Upstreams is one chain of stages per connection. The front, the aggregator and `sluice try` share it, so that all traffic to a vendor
@@ -36,6 +38,7 @@ type Upstreams struct {
 	then  []func()   // what a stage wants done once its configuration is in force
 	live  atomic.Pointer[generation]
 	kept  kept
+	node  *pace.Node // this process among those that share limits; nil: it is by itself
 }
 
 // generation is what one configuration made.
@@ -63,7 +66,7 @@ func NewUpstreams(opts Options) *Upstreams {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	u := &Upstreams{opts: opts}
+	u := &Upstreams{opts: opts, node: newNode(opts)}
 	u.live.Store(&generation{set: &connectors.Set{}})
 	return u
 }
@@ -100,6 +103,14 @@ func (u *Upstreams) Apply(set *connectors.Set) error {
 	u.opts.Metrics.buckets.retain(next.byName)
 	u.kept.sweep()
 	return nil
+}
+
+// Close gives places that are leased from a store back to it and ends all that Upstreams do by themselves for its sake. It comes after
+// the last request; without a store it does nothing.
+func (u *Upstreams) Close() {
+	if u.node != nil {
+		u.node.Close()
+	}
 }
 
 // afterwards has f done once the configuration that is being built is in force, and never if it is refused.

@@ -12,6 +12,7 @@ type Bucket struct {
 	number uint32
 	floor  float64
 	gov    *shadow.Governor
+	leased *leased // nil: the governor counts
 	lanes  [shadow.Lanes]ledger
 	owing  float64 // places owed to bulk by the floor, at most one
 	elder  *line   // the line that this bucket keeps its next place for
@@ -54,7 +55,16 @@ func (b *Bucket) anyParked() bool {
 }
 
 // room tells whether a call on these terms may go now.
-func (b *Bucket) room(now time.Time, terms Lane) bool { return !b.gov.Next(now, terms).After(now) }
+func (b *Bucket) room(now time.Time, terms Lane) bool { return !b.free(now, terms).After(now) }
+
+// free is when a call on these terms may go: never, when that depends on an answer or on a trade.
+func (b *Bucket) free(now time.Time, terms Lane) time.Time {
+	at := b.gov.Next(now, terms)
+	if b.leased != nil {
+		at = later(at, b.leased.ledger.Next(now))
+	}
+	return at
+}
 
 // due tells whether the next place is bulk's, before interactive calls: by the floor, or because it has waited a whole window. An elder
 // waits here wherever its line is parked.
@@ -125,10 +135,10 @@ func (b *Bucket) wake(now time.Time) time.Time {
 	if l == nil {
 		return never
 	}
-	at := b.gov.Next(now, terms)
+	at := b.free(now, terms)
 	if terms == shadow.Bulk { // waiting long enough makes its terms easier
 		eased := b.lanes[shadow.Bulk].since.Add(b.ages())
-		at = earlier(at, later(eased, b.gov.Next(now, shadow.Interactive)))
+		at = earlier(at, later(eased, b.free(now, shadow.Interactive)))
 	}
 	return at
 }
@@ -193,7 +203,28 @@ func (b *Bucket) wait(now time.Time, lane Lane, ahead int) time.Duration {
 	if ahead == 0 && b.room(now, lane) {
 		return 0
 	}
-	return b.gov.Wait(now, lane, ahead)
+	wait := b.gov.Wait(now, lane, ahead)
+	if b.leased != nil {
+		wait = max(wait, b.leased.ledger.Wait(now, ahead))
+	}
+	return wait
+}
+
+// places is how many calls of a lane may go at once.
+func (b *Bucket) places(now time.Time, lane Lane) int {
+	n := b.gov.Places(now, lane)
+	if b.leased != nil {
+		n = min(n, b.leased.ledger.Available(now))
+	}
+	return n
+}
+
+// hurry lets spacing rest if that is all that keeps a caller with ahead others before it from a place within its patience.
+func (b *Bucket) hurry(now time.Time, lane Lane, ahead int, patience time.Duration) bool {
+	if b.leased != nil && b.leased.ledger.Wait(now, ahead) > patience {
+		return false
+	}
+	return b.gov.Hurry(now, lane, ahead, patience)
 }
 
 // passes is how many of the callers here one who comes does not go before.
@@ -207,10 +238,13 @@ func (b *Bucket) passes(lane Lane) (n int) {
 // state tells how the bucket stands.
 func (b *Bucket) state(now time.Time) State {
 	s := State{Name: b.name, Limit: b.gov.Limit(), Waiting: b.callers(), Model: b.gov.State(now)}
+	if b.leased != nil {
+		s.Model.Left = b.leased.ledger.Available(now)
+	}
 	b.use.advance(now, b)
 	s.Permitted, s.Used = b.use.permitted, b.use.sent
 	for lane := range Lane(shadow.Lanes) {
-		s.Places[lane] = b.gov.Places(now, lane)
+		s.Places[lane] = b.places(now, lane)
 		s.Wait[lane], _ = b.newcomer(now, &Caller{Lane: lane})
 		s.Why[lane] = b.why(now, lane)
 	}
@@ -221,6 +255,11 @@ func (b *Bucket) state(now time.Time) State {
 func (b *Bucket) why(now time.Time, lane Lane) string {
 	if text := b.gov.Why(now, lane); text != "" {
 		return text
+	}
+	if b.leased != nil {
+		if text := b.leased.ledger.Why(now); text != "" {
+			return text
+		}
 	}
 	switch {
 	case b.keepsFrom(lane) && !b.blockedBy(lane):

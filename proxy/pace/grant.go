@@ -140,7 +140,7 @@ func (q *Lineup) move(now time.Time, l *line, to *Bucket, terms Lane) {
 	q.unpark(l)
 	q.park(l, to)
 	l.moved = q.sweep
-	next := to.gov.Next(now, terms)
+	next := to.free(now, terms)
 	if !next.After(now) || q.elder == l {
 		return
 	}
@@ -178,8 +178,7 @@ func (q *Lineup) grant(now time.Time, l *line) {
 	for i := range w.Tickets {
 		t := &w.Tickets[i]
 		t.Bucket.took(l.lane)
-		t.Bucket.use.send(now, t.Bucket)
-		t.Sent = t.Bucket.gov.Send(now, l.lane)
+		q.send(now, t, l.lane)
 	}
 	if q.elder == l {
 		q.dismiss()
@@ -206,7 +205,7 @@ func (q *Lineup) expire(now time.Time) {
 	for q.patience.len() > 0 && !q.patience.top().until.After(now) {
 		w := q.patience.top()
 		for i := range w.Tickets {
-			if b := w.Tickets[i].Bucket; b.gov.Hurry(now, w.Lane, 0, 0) {
+			if b := w.Tickets[i].Bucket; b.hurry(now, w.Lane, 0, 0) {
 				q.touch(b)
 			}
 		}
@@ -230,7 +229,7 @@ func (q *Lineup) tell(now time.Time, b *Bucket) {
 			copy(counts[:lane], stay[:lane])
 			ahead := b.ahead(Lane(lane), stay[lane], counts)
 			wait := b.wait(now, Lane(lane), ahead)
-			if wait > left && b.gov.Hurry(now, Lane(lane), ahead, left) {
+			if wait > left && b.hurry(now, Lane(lane), ahead, left) {
 				q.touch(b)
 				wait = b.wait(now, Lane(lane), ahead)
 			}

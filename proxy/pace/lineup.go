@@ -10,7 +10,8 @@ import (
 // never runs back. What may go because of an event is granted by the next Grant.
 type Lineup struct {
 	settings  Settings
-	buckets   uint32 // how many were made
+	buckets   uint32    // how many were made
+	stirred   []*Bucket // where something happened that may make a trade due
 	lines     map[lineKey]*line
 	waiting   int
 	arrivals  uint64
@@ -34,11 +35,13 @@ func NewLineup(s Settings) *Lineup {
 
 // Bucket makes a bucket for a limit. Names are for those who read State; they need not differ.
 func (q *Lineup) Bucket(name string, rule Rule) *Bucket {
+	rule.Shared = false // without a ledger nothing would count
 	return q.bucket(name, shadow.New(rule))
 }
 
 // Restored makes a bucket for a limit of which something was known, ago before now: what a restart left of it.
 func (q *Lineup) Restored(now time.Time, name string, rule Rule, saved Saved, ago time.Duration) *Bucket {
+	rule.Shared = false
 	return q.bucket(name, shadow.Restore(rule, now, saved, ago))
 }
 
@@ -62,14 +65,24 @@ func (q *Lineup) Take(now time.Time, lane Lane, tickets []Ticket) bool {
 	}
 	for i := range tickets {
 		b := tickets[i].Bucket
-		b.use.send(now, b)
-		tickets[i].Sent = b.gov.Send(now, lane)
+		q.send(now, &tickets[i], lane)
 		if b.slot >= 0 { // lower lanes wait: less is left for them, and more is owed
 			b.took(lane)
 			q.touch(b)
 		}
 	}
 	return true
+}
+
+// send takes the place of a call that goes now.
+func (q *Lineup) send(now time.Time, t *Ticket, lane Lane) {
+	b := t.Bucket
+	b.use.send(now, b)
+	t.Sent = b.gov.Send(now, lane)
+	if b.leased != nil {
+		t.Place, _ = b.leased.ledger.Use(now) // there is one: room has said so
+		q.stir(b)
+	}
 }
 
 // blocked tells whether one who comes stands behind somebody here, or behind the elder.
@@ -134,7 +147,7 @@ func (q *Lineup) predict(now time.Time, w *Waiter) (longest time.Duration, at *B
 func (q *Lineup) hurryFor(now time.Time, w *Waiter) (rests bool) {
 	for i := range w.Tickets {
 		b := w.Tickets[i].Bucket
-		if wait, ahead := b.newcomer(now, &w.Caller); wait > w.Patience && b.gov.Hurry(now, w.Lane, ahead, w.Patience) {
+		if wait, ahead := b.newcomer(now, &w.Caller); wait > w.Patience && b.hurry(now, w.Lane, ahead, w.Patience) {
 			q.touch(b)
 			rests = true
 		}
@@ -145,7 +158,7 @@ func (q *Lineup) hurryFor(now time.Time, w *Waiter) (rests bool) {
 // Outlook predicts for a caller who comes now how long it would wait at a bucket, and says how many places it would find.
 func (q *Lineup) Outlook(now time.Time, b *Bucket, c Caller) (wait time.Duration, places int) {
 	wait, _ = b.newcomer(now, &c)
-	return wait, b.gov.Places(now, c.Lane)
+	return wait, b.places(now, c.Lane)
 }
 
 // State tells how a bucket stands.
@@ -172,6 +185,7 @@ func (q *Lineup) enqueue(now time.Time, w *Waiter) {
 	for _, a := range l.accounts {
 		a.ledger.bucket.use.advance(now, a.ledger.bucket)
 		a.enter()
+		q.stir(a.ledger.bucket)
 	}
 	l.list(w).push(w)
 	switch {
@@ -220,6 +234,7 @@ func (q *Lineup) dequeue(now time.Time, w *Waiter) {
 	for _, a := range l.accounts {
 		a.ledger.bucket.use.advance(now, a.ledger.bucket)
 		a.leave()
+		q.stir(a.ledger.bucket)
 		if l.head() == nil {
 			a.forget(l)
 		}
@@ -252,6 +267,9 @@ func (q *Lineup) Answer(now time.Time, t Ticket, r Report) {
 	b := t.Bucket
 	before := b.gov.Limit()
 	b.gov.Answer(now, t.Sent, r)
+	if b.leased != nil {
+		q.settle(now, t, r)
+	}
 	if b.slot < 0 && !b.awaited() {
 		return
 	}
@@ -264,12 +282,19 @@ func (q *Lineup) Answer(now time.Time, t Ticket, r Report) {
 // Lost ends a call that was sent and never answered: the vendor may have counted it.
 func (q *Lineup) Lost(now time.Time, t Ticket) {
 	t.Bucket.gov.Lost(now, t.Sent)
+	if t.Bucket.leased != nil {
+		q.settle(now, t, Report{})
+	}
 	q.touch(t.Bucket)
 }
 
 // Unsend ends a call that never reached the vendor: its place is free again.
 func (q *Lineup) Unsend(now time.Time, t Ticket) {
 	t.Bucket.gov.Unsend(now, t.Sent)
+	if t.Bucket.leased != nil {
+		t.Bucket.leased.ledger.Return(now, t.Place)
+		q.stir(t.Bucket)
+	}
 	q.touch(t.Bucket)
 }
 

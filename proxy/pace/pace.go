@@ -32,11 +32,26 @@
 // A line that needs two scarce buckets at once could lose its turn at each for want of the other for ever. One that lost it lostTurns
 // times, or a critical one that lost it once, becomes the elder: for at most elderTerm, its buckets keep the next place for it. There is
 // one elder at a time.
+//
+// # Limits that several processes share
+//
+// A bucket may have a lease.Ledger beside its governor. Then the ledger counts, and the governor says only when the vendor has shut, when
+// a call goes alone, and how calls are spaced. A call goes when the governor lets it and the ledger has a place in hand. The Lineup says
+// when a trade is due and takes in what came of it; it never sees the store. A Node is this process among those that share: it
+// has the store, beats, and does the trades of its Schedulers, each in a goroutine of its own that holds no lock while it waits for
+// the store:
+//
+//	quiet     nothing is due, no timer runs
+//	armed     a timer runs until the next trade is due
+//	trading   the trade is under way; one at a time for each bucket
+//	retired   as before, but nothing is kept in hand for calls to come: quiet for good once nobody waits and nothing is out
+//	closed    the node has said its last word to the store; what was in hand is given back, and no trade follows
 package pace
 
 import (
 	"time"
 
+	"sluice/proxy/pace/lease"
 	"sluice/proxy/pace/shadow"
 )
 
@@ -64,6 +79,7 @@ const highestFloor = 0.9
 type Settings struct {
 	Bound int     // callers who may wait at a bucket before one who comes; those whom it would pass do not count
 	Floor float64 // the least share of places for bulk while it waits; 0 = none but by waiting a whole window
+	Node  *Node   // what a Scheduler leases the places of shared limits through; nil: it shares none
 }
 
 // Caller is who wants a place, and how badly.
@@ -79,6 +95,7 @@ type Caller struct {
 type Ticket struct {
 	Bucket *Bucket
 	Sent   Sent
+	Place  lease.Place // of a bucket whose places are leased
 }
 
 // Refusal says why a caller gets no place: it would have waited Wait, longer than its patience, or the queue is full.

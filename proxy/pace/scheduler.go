@@ -12,6 +12,9 @@ type Scheduler struct {
 	queue *Lineup
 	timer *time.Timer
 	armed time.Time // when the timer rings; zero = it does not
+
+	node   *Node     // nil: nothing is shared
+	shared []*Bucket // those whose places are leased
 }
 
 // Turn tells how a caller came to its places.
@@ -21,7 +24,7 @@ type Turn struct {
 }
 
 // NewScheduler returns a scheduler in which nobody waits.
-func NewScheduler(s Settings) *Scheduler { return &Scheduler{queue: NewLineup(s)} }
+func NewScheduler(s Settings) *Scheduler { return &Scheduler{queue: NewLineup(s), node: s.Node} }
 
 // Bucket makes a bucket for a limit.
 func (s *Scheduler) Bucket(name string, rule Rule) *Bucket {
@@ -52,7 +55,7 @@ func (s *Scheduler) Enter(ctx context.Context, c Caller, tickets []Ticket) (Turn
 	s.mu.Lock()
 	now := time.Now()
 	if s.queue.Take(now, c.Lane, tickets) {
-		if s.queue.Waiting() > 0 {
+		if s.queue.Waiting() > 0 || len(s.queue.stirred) > 0 {
 			s.settle(now)
 		}
 		s.mu.Unlock()
@@ -129,13 +132,19 @@ func (s *Scheduler) Unsent(tickets []Ticket) {
 	s.settle(now)
 }
 
-// settle tells those whose wait has ended and sets the timer to when the next may. The caller holds s.mu.
+// settle tells those whose wait has ended, sets the timer to when the next may, and those of trades that may be due. The caller holds s.mu.
 func (s *Scheduler) settle(now time.Time) {
 	if s.queue.Waiting() > 0 || len(s.queue.ended) > 0 {
 		for _, w := range s.queue.Grant(now) {
 			close(w.Owner.(chan struct{}))
 		}
 	}
+	for _, b := range s.queue.stirred {
+		b.leased.stirred = false
+		s.arm(now, b)
+	}
+	clear(s.queue.stirred)
+	s.queue.stirred = s.queue.stirred[:0]
 	next, ok := s.queue.Next()
 	switch {
 	case !ok:

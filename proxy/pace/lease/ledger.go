@@ -22,6 +22,7 @@ type Ledger struct {
 	busy      busy
 	trading   trading
 	outage    outage
+	retired   bool // no calls are expected
 }
 
 // busy is how often places are used.
@@ -143,7 +144,7 @@ func (b *busy) per(d, t, over time.Duration) float64 {
 // spare is how many places a node has in hand beyond those that callers wait for: none after a TTL without a call, and else what is used
 // until a trade has brought more. A sixteenth of the limit bounds it, so that nobody sits on what others need.
 func (l *Ledger) spare(t time.Duration) int {
-	if !l.busy.on || t-l.busy.at > l.terms.TTL {
+	if l.retired || !l.busy.on || t-l.busy.at > l.terms.TTL {
 		return 0
 	}
 	return min(1+int(l.busy.per(2*l.gap(), t, l.terms.TTL)), max(1, l.terms.Limit/16))
