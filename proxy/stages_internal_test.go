@@ -16,6 +16,8 @@ import (
 
 	"sluice/connectors"
 	"sluice/internal/strict"
+	"sluice/proxy/pace"
+	"sluice/proxy/pace/lease"
 )
 
 // conforming builds every stage so that it has something to do. A new stage joins this table.
@@ -33,6 +35,12 @@ var conforming = map[string]func(t *testing.T, s *stageRig) Stage{
 	"breaker": func(_ *testing.T, s *stageRig) Stage { return s.ups.breaker(s.conn) },
 	"pace": func(_ *testing.T, s *stageRig) Stage {
 		s.route.Rules = []*connectors.Rule{{Name: "r", Limit: 1000, Window: time.Minute, Scope: "address"}}
+		return s.ups.pace(s.conn)
+	},
+	"pace with leases": func(t *testing.T, s *stageRig) Stage {
+		s.ups.node = pace.NewNode(Leases{Store: lease.NewMemory(time.Now), TTL: time.Second, Share: 1})
+		t.Cleanup(s.ups.Close)
+		s.route.Rules = []*connectors.Rule{{Name: "r", Limit: 1000, Window: time.Minute, Scope: "connection"}}
 		return s.ups.pace(s.conn)
 	},
 	"auth": func(t *testing.T, s *stageRig) Stage {

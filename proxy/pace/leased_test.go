@@ -151,7 +151,7 @@ func (v *town) step(c *citizen, callers int) (next time.Time) {
 			c.out = c.out[1:]
 		}
 		for c.q.Waiting()+len(c.out) < callers {
-			v.join(c, shadow.Bulk, forever, c.buckets...)
+			_, _ = v.join(c, shadow.Bulk, forever, c.buckets...)
 		}
 		for _, w := range c.q.Grant(v.now) {
 			if w.Granted() {
@@ -360,7 +360,7 @@ func TestLeasedWaitsArePredicted(t *testing.T) {
 		t.Errorf("with all places free: got %v, want no more than a trade takes", got)
 	}
 	for range 60 {
-		v.join(there, shadow.Bulk, forever, there.buckets...)
+		_, _ = v.join(there, shadow.Bulk, forever, there.buckets...)
 	}
 	v.run(time.Second, 0)
 	waiter, _ := v.join(here, shadow.Interactive, forever, here.buckets...)
@@ -446,7 +446,7 @@ func TestShutNodesLeavePlacesToOthers(t *testing.T) {
 	c.q.Grant(v.now)
 	c.q.Answer(v.now, w.Tickets[0], pace.Report{Refused: true, RetryAfter: 30 * time.Second})
 	for range 40 {
-		v.join(c, shadow.Bulk, forever, c.buckets...)
+		_, _ = v.join(c, shadow.Bulk, forever, c.buckets...)
 	}
 	v.now = v.now.Add(time.Second)
 	if got := c.q.Trade(v.now, c.buckets[0]); got.Holds+got.Wants > 3 {

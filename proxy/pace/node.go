@@ -151,7 +151,7 @@ func (n *Node) hear(epoch string) {
 }
 
 // Close gives back what idles and ends the beat and all trades. What is out then comes free at the store by itself. Callers who still
-// wait for a shared limit wait in vain, so it is called after the last of them. It takes half a TTL at most.
+// wait for a shared limit wait in vain, so it is called after the last of them. It takes a quarter of a TTL at most.
 func (n *Node) Close() {
 	n.mu.Lock()
 	closed := n.closed
