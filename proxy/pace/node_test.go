@@ -173,7 +173,7 @@ func TestLedgersHaveNamesOfTheirOwn(t *testing.T) {
 	})
 }
 
-// TestClosedNodeIsSilent: after Close nothing is traded, callers wait no longer than their patience, and what was in hand is free for others.
+// TestClosedNodeIsSilent: after Close nothing is traded, and callers wait no longer than their patience.
 func TestClosedNodeIsSilent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

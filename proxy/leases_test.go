@@ -109,10 +109,14 @@ const (
 // fleetSet is the configuration of every process.
 func fleetSet(t *testing.T, limits string) *connectors.Set {
 	t.Helper()
+	connection := "connector: acme, base_url: \"https://vendor.example\""
+	if strings.Contains(limits, "credential:key") {
+		connection += ", auth: managed, credentials: {key: \"${env:KEY}\"}"
+	}
 	set, faults := connectors.Load(fstest.MapFS{
-		"sluice.yaml":          {Data: []byte("connections: {acme: {connector: acme, base_url: \"https://vendor.example\"}}\n")},
+		"sluice.yaml":          {Data: []byte("connections: {acme: {" + connection + "}}\n")},
 		"connectors/acme.yaml": {Data: []byte("name: acme\n" + limits)},
-	}, connectors.Environment{})
+	}, connectors.Environment{Vars: []string{"KEY=planted-4711"}})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -333,8 +337,12 @@ func TestWhichLimitsAreShared(t *testing.T) {
 		"by connection": {"limits: {scope: connection, rules: [{name: r, match: GET /people, limit: 60, window: 60s}]}\n", true},
 		"by address":    {"limits: {scope: address, rules: [{name: r, match: GET /people, limit: 60, window: 60s}]}\n", false},
 		"by credential": {"limits: {scope: credential, rules: [{name: r, match: GET /people, limit: 60, window: 60s}]}\n", false},
-		"under way":     {"limits: {scope: connection, rules: [{name: r, match: GET /people, concurrent: 5}]}\n", false},
-		"learned":       {"limits: {headers: ietf}\n", false},
+		"by credential that is ours": {
+			"credentials: [key]\nauth: {bearer: {token: \"${credential:key}\"}}\n" +
+				"limits: {scope: credential, rules: [{name: r, match: GET /people, limit: 60, window: 60s}]}\n", true,
+		},
+		"under way": {"limits: {scope: connection, rules: [{name: r, match: GET /people, concurrent: 5}]}\n", false},
+		"learned":   {"limits: {headers: ietf}\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -351,6 +359,9 @@ func TestWhichLimitsAreShared(t *testing.T) {
 				}
 				if got := f.store.trades.Load() > 0; got != tt.want {
 					t.Errorf("traded: got %v, want %v", got, tt.want)
+				}
+				if last := f.store.last.Load(); last != nil && last.Bucket != `"acme" "https://vendor.example" "r" ""` {
+					t.Errorf("bucket in the store: got %s, want connection, base URL, rule and policy alone", last.Bucket)
 				}
 			})
 		})

@@ -79,7 +79,7 @@ func (s *loudStore) hear(err error) {
 		}
 	default:
 		if !s.gone.Swap(true) {
-			s.log.Warn("the store of leases does not answer; limits that are shared stand still, and then keep to this process's share", "error", err)
+			s.log.Warn("the store of leases does not answer; shared limits wait for it, and then keep to this process's share", "error", err)
 		}
 	}
 }
