@@ -181,6 +181,7 @@ func (a *App) Close() error {
 	if a.data != nil {
 		a.data.save(a.upstreams)
 	}
+	a.upstreams.Close()
 	a.tracing.close(ctx)
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()
