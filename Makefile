@@ -119,3 +119,11 @@ bench-memory: build ## resident memory with 10,000 idle consumers and 2,000 held
 bench-reload: build ## requests lost under reloads and under SIGTERM, at 500 requests per second (15 s)
 	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
 	@bin/sluice-bench reload bin/sluice
+
+.PHONY: bench-pacing
+bench-pacing: build ## pacing over real HTTP, then in virtual time: lanes, four nodes, every kind of limiter (2 min)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench http bin/sluice
+	@bin/sluice-bench lanes
+	@bin/sluice-bench nodes
+	@bin/sluice-bench pacing

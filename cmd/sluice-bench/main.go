@@ -5,6 +5,7 @@
 //	sluice-bench reload  requests lost under reloads and a stop
 //	sluice-bench nodes   four nodes that share one limit, in virtual time: refusals, and how much of the limit they use
 //	sluice-bench lanes   an aggregation, urgent calls in between and unequal consumers, in virtual time: who waits, and for how long
+//	sluice-bench http    pacing over real HTTP, the limit configured, partly configured and not at all: refusals, and how much is used
 //
 // It starts everything itself on free loopback ports, bounds every load in count and time, and ends what it started.
 package main
@@ -36,12 +37,13 @@ var benches = map[string]func(ctx context.Context, args []string) error{
 	"pacing":   benchPacing,
 	"nodes":    benchNodes,
 	"lanes":    benchLanes,
+	"http":     benchHTTP,
 	"httputil": serveHTTPUtil,
 }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 || benches[args[0]] == nil {
-		return fmt.Errorf("usage: sluice-bench proxy|memory|reload|pacing|nodes|lanes [path of the sluice binary], not %q", strings.Join(args, " "))
+		return fmt.Errorf("usage: sluice-bench proxy|memory|reload|pacing|nodes|lanes|http [path of the sluice binary], not %q", strings.Join(args, " "))
 	}
 	return benches[args[0]](ctx, args[1:])
 }
