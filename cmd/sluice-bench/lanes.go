@@ -36,12 +36,12 @@ type lanesTrial struct {
 }
 
 var lanesTrials = []lanesTrial{
-	{"first call, as shipped", "first call", shadow.FirstCall, shippedHold},
-	{"first call, unknown", "first call", shadow.Unknown, shippedHold},
+	{"first call, as shipped", "fixed from first call", shadow.FirstCall, shippedHold},
+	{"first call, unknown", "fixed from first call", shadow.Unknown, shippedHold},
 	{"sliding log", "sliding log", shadow.Sliding, shippedHold},
 	{"sliding log, unknown", "sliding log", shadow.Unknown, shippedHold},
-	{"unspaced: first call", "first call", shadow.FirstCall, 0},
-	{"unspaced: first call, unknown", "first call", shadow.Unknown, 0},
+	{"unspaced: first call", "fixed from first call", shadow.FirstCall, 0},
+	{"unspaced: first call, unknown", "fixed from first call", shadow.Unknown, 0},
 	{"unspaced: sliding log", "sliding log", shadow.Sliding, 0},
 	{"unspaced: sliding, unknown", "sliding log", shadow.Unknown, 0},
 }

@@ -20,10 +20,7 @@ func TestLanesMeetTheirBars(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Without spacing, and with the vendor's kind to be found, the calls of a new window that its answers promise are spent
-			// but for two: docs/performance.md says so.
-			known := trial.hold == 0 && trial.kind == shadow.Unknown && trial.limiter == "first call"
-			if f.median > 1.5 && !known {
+			if f.median > 1.5 {
 				t.Errorf("median wait of an interactive call: got %.2f round trips, want 1.5 or less", f.median)
 			}
 			if f.longest > 1 {

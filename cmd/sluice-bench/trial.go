@@ -104,7 +104,9 @@ func (t *trial) run() outcome {
 			break
 		}
 		p.happen(h)
-		p.pump(h.at)
+		if h.kind != reaches && h.kind != intrudes { // of those we know nothing
+			p.pump(h.at)
+		}
 	}
 	return p.out
 }

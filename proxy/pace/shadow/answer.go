@@ -23,7 +23,7 @@ func (g *Governor) Answer(now time.Time, sent Sent, r Report) {
 			g.strangers.clear()
 		}
 	}
-	g.learn(r)
+	g.learn(t, r)
 	if r.HasRemaining && g.limit > 0 && g.rule.Concurrent == 0 && !g.rule.Shared {
 		g.reconcile(t, sent, r)
 	}
@@ -40,7 +40,7 @@ func (g *Governor) Answer(now time.Time, sent Sent, r Report) {
 }
 
 // learn takes over a limit or a window that is not configured, or that the vendor has made smaller: its word beats ours.
-func (g *Governor) learn(r Report) {
+func (g *Governor) learn(t time.Duration, r Report) {
 	if g.rule.Concurrent > 0 {
 		return
 	}
@@ -51,14 +51,19 @@ func (g *Governor) learn(r Report) {
 		}
 		g.limit = limit
 	}
+	window := g.window
 	switch {
 	case g.rule.Window > 0:
 	case r.Window > 0:
-		g.window, g.named = r.Window, true
+		window, g.named = r.Window, true
 	case !g.named && g.limit > 0 && g.answered >= int64(g.limit) && g.reset.length > 0:
 		// Nobody names the window, but a whole one has been spent: it is as long as the longest time to a reset.
-		g.window = max(g.window, g.reset.length+ResetSlack)
+		window = max(window, g.reset.length+ResetSlack)
 	}
+	if window > g.window { // of calls before, the log knows nothing, or too short a time
+		g.wholeT = t + window
+	}
+	g.window = window
 	g.space()
 }
 
@@ -75,7 +80,7 @@ func (g *Governor) reconcile(t time.Duration, sent Sent, r Report) {
 	modelled := g.rule.Kind != Unknown || g.refill.on && g.refill.signs >= enoughSigns
 	g.robbed = r.Refused && (before.ok && sent.seq <= before.upTo || modelled && sent.promise >= 0)
 	g.frame.hear(g, sent, left)
-	if g.window > 0 {
+	if g.window > 0 && t >= g.wholeT {
 		g.gainSigns(t, sent, before, left)
 		g.refill.hear(g, t, sent, left)
 		if g.kind() != Refill && g.compare(t, sent, left) > 0 && g.kind() == Unknown {

@@ -68,7 +68,8 @@ type Governor struct {
 	base   time.Time // what all times in here count from
 	limit  int       // calls per window in force; 0 = nothing is limited, as far as is known
 	window time.Duration
-	named  bool // the vendor has named the window
+	named  bool          // the vendor has named the window
+	wholeT time.Duration // from then on the log has all calls of a window
 	units  units
 
 	seq      int64 // number of the call that was sent last

@@ -77,12 +77,14 @@ func TestShutForYears(t *testing.T) {
 		g := shadow.New(shadow.Rule{})
 		sent := g.Send(now, shadow.Bulk)
 		g.Answer(now, sent, r)
-		if at := g.Next(now, shadow.Bulk).Sub(now); at > time.Hour+shadow.ResetSlack || at < time.Hour {
-			t.Errorf("%s: the next call may go in %v, want an hour", name, at)
+		start := now
+		for next := g.Next(now, shadow.Bulk); next.After(now); next = g.Next(now, shadow.Bulk) {
+			if now = next; now.Sub(start) > 2*time.Hour {
+				break
+			}
 		}
-		now = now.Add(time.Hour + shadow.ResetSlack)
-		if at := g.Next(now, shadow.Bulk); at.After(now) {
-			t.Errorf("%s: after an hour the next call may go in %v, want at once", name, at.Sub(now))
+		if at := now.Sub(start); at > time.Hour+shadow.ResetSlack || at < time.Hour {
+			t.Errorf("%s: the next call may go in %v, want an hour", name, at)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 				back = max(back, int(float64(g.limit)*float64(ahead)/float64(g.window)))
 			}
 		}
-	} else if lane == Bulk && g.heard && g.limit >= scoutFrom && !g.refill.on && ahead > g.scoutsIn() {
+	} else if lane == Bulk && g.heard && g.limit >= scoutFrom && !g.refill.on && !g.scouts(ahead) {
 		back = 1 // a scout: its answer tells whether somebody else has been here since the burst
 	}
 	back = min(back, g.limit-1)
@@ -37,8 +37,9 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 		return back
 	}
 	var urgent float64
+	lasts := max(ahead, g.windowLasts(t), time.Millisecond)
 	for l := range lane {
-		urgent += g.urgent[l].per(max(ahead, time.Millisecond), t, g.pulseTime())
+		urgent += g.urgent[l].per(lasts, t, g.pulseTime())
 		if g.urgent[l].per(g.window, t, g.pulseTime()) > 0.05 {
 			urgent++
 		}
@@ -50,32 +51,32 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 // scoutFrom is the limit from which one place may be kept for the end of a window.
 const scoutFrom = 20
 
-// scoutsIn is how long before the end of a window the scout goes.
-func (g *Governor) scoutsIn() time.Duration {
-	if g.framed() {
-		return max(2*g.trips.usual, g.window/64)
+// scouts tells whether it is time for the scout, who goes shortly before places come back.
+func (g *Governor) scouts(ahead time.Duration) bool {
+	if g.framed() || g.kind() == Sliding {
+		return ahead <= max(2*g.trips.usual, g.window/64)
 	}
-	return 2 * g.trips.usual
+	return ahead <= 2*g.trips.usual
 }
 
-// ahead is how long the places that are left must last.
+// ahead is how long it takes until places come back, for some calls at least.
 func (g *Governor) ahead(t time.Duration) time.Duration {
-	ahead := never
-	switch {
-	case g.lies() && g.frame.open && g.frame.end != never:
-		ahead = g.frame.low - t
-	case g.reset.known && g.kind() != Sliding && g.kind() != Refill:
-		ahead = g.reset.low - t
-	}
-	if !g.framed() {
-		if at, ok := g.own.frees(1); ok {
-			ahead = min(ahead, at-t)
-		}
-	}
-	if ahead == never {
-		return 0
+	ahead := g.windowLasts(t)
+	if at, ok := g.own.frees(1); ok && !g.framed() && (ahead < 0 || at-t < ahead) {
+		ahead = at - t
 	}
 	return max(0, ahead)
+}
+
+// windowLasts is how long the vendor's present window lasts at least; below 0 where none is known.
+func (g *Governor) windowLasts(t time.Duration) time.Duration {
+	switch {
+	case g.lies() && g.frame.open && g.frame.end != never:
+		return max(0, g.frame.low-t)
+	case g.reset.known && g.kind() != Sliding && g.kind() != Refill:
+		return max(0, g.reset.low-t)
+	}
+	return -1
 }
 
 // tail is the smallest m for which more than m happen with a chance of risk at most, if mean happen on average.

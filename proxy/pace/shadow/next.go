@@ -42,16 +42,19 @@ func (g *Governor) left(t time.Duration) int {
 	return best
 }
 
-// logs tells whether the log of the last window says how many may go. Of a bucket that is configured it says less than is so; and where
-// others call too and a window ends for all at once, the vendor's word says more.
+// logs tells whether the log of the last window says how many may go. It does once it holds a whole window. Of a bucket that is configured
+// it says less than is so; and where others call too, the vendor's word says more.
 func (g *Governor) logs(t time.Duration) bool {
-	word := g.told.ok && t-g.told.at < g.window
-	racing := word && g.framed() && g.others.there()
-	return g.window > 0 && !g.refill.sure && !racing
+	return g.window > 0 && !g.refill.sure && t >= g.wholeT && !g.racing(t)
 }
 
-// Next says when the next call of a lane may go: now or before, a later time, or a far future (Never) when it depends on an answer that is
-// still out.
+// racing tells whether others call too in a window that ends for all at once, and the vendor's word is fresh enough to go by.
+func (g *Governor) racing(t time.Duration) bool {
+	return g.told.ok && t-g.told.at < g.window && g.framed() && g.others.there()
+}
+
+// Next says when the next call of a lane may go: now or before, a later time at which to ask again, or a far future (Never) when it depends on
+// an answer that is still out.
 func (g *Governor) Next(now time.Time, lane Lane) time.Time {
 	t := g.at(now)
 	g.expire(t)
@@ -95,11 +98,20 @@ func (g *Governor) next(t time.Duration, lane Lane) time.Duration {
 		}
 		next = min(next, g.settledT+window)
 	}
-	if need > 1 { // what is held back shrinks with time
-		next = min(next, max(g.change(t, 1), t+g.window/256+time.Millisecond))
+	left := g.left(t)
+	if next == never && left < 1 {
+		return never
 	}
-	return max(next, t)
+	// What is held back shrinks with time, and what was found out is forgotten with time: it is worth asking again before a place comes free.
+	again := max(g.window, time.Second) / 256
+	if left < 1 {
+		again *= 16
+	}
+	return max(min(next, t+min(again, longestLook)), t)
 }
+
+// longestLook is how long who waits goes without asking again.
+const longestLook = 5 * time.Second
 
 // turn is when the next bulk call may go where others call too and no window ends for all at once: evenly, so that places come free
 // evenly and others find some at any time.
@@ -107,7 +119,7 @@ func (g *Governor) turn(lane Lane) time.Duration {
 	if lane != Bulk || !g.others.there() || g.framed() || g.kind() == Refill || g.window <= 0 {
 		return 0
 	}
-	return g.lastT + g.window*9/time.Duration(10*g.limit) // a little faster than the limit, to make up for pauses
+	return g.lastT + g.window*19/time.Duration(20*g.limit) // a little faster than the limit, to make up for pauses
 }
 
 // alone tells whether the others wait for what the first call's answer says.
@@ -138,11 +150,14 @@ func (g *Governor) change(t time.Duration, need int) time.Duration {
 			next = g.doubtT
 		}
 		if g.refill.on {
-			next = max(next, g.refill.frees(g, float64(need)))
+			next = min(max(next, g.refill.frees(g, float64(need))), g.refill.calm+g.window+1) // when it is trusted with more, look again
 		}
 	}
 	if !g.logs(t) && !g.refill.sure && g.window > 0 {
-		next = g.told.at + g.window // when the vendor's word is too old to go before the log
+		next = g.wholeT
+		if g.racing(t) { // until the vendor's word is too old
+			next = max(next, g.told.at+g.window)
+		}
 	}
 	if g.lies() && g.frame.open && g.frame.end != never && g.frame.late+g.out+need <= g.limit {
 		next = min(next, g.frame.end)

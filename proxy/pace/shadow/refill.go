@@ -66,7 +66,7 @@ func (b *refill) advance(g *Governor, t time.Duration) {
 	}
 	if !b.sure && t-b.calm > g.window { // what was found out may have been a passing thing
 		b.calm = t
-		if b.burst *= 1.1; b.burst >= float64(g.limit) {
+		if b.burst *= 1.05; b.burst >= float64(g.limit) {
 			b.on, b.signs = false, 0
 			return
 		}
@@ -103,11 +103,8 @@ func (b *refill) calls() int { return int(math.Floor(b.level + 1e-9)) }
 
 // frees is when the bucket has need tokens.
 func (b *refill) frees(g *Governor, need float64) time.Duration {
-	switch {
-	case g.pace() <= 0 || need > b.burst && b.sure:
+	if g.pace() <= 0 || need > b.burst {
 		return never
-	case need > b.burst:
-		return b.calm + g.window + 1 // when it is trusted with more
 	}
 	return b.at + time.Duration(math.Ceil((need-b.level)/b.pace(g)))
 }
