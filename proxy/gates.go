@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -42,7 +43,8 @@ type gates struct {
 	salt       [16]byte // so that nobody can try credentials against what pages show of a scope
 	mu         sync.RWMutex
 	byKey      map[gateKey]*gate
-	policies   map[string][]policy // by route without a rule: the limits that its answers have named; never changed in place
+	handed     map[gateKey]handover // by counting key
+	policies   map[string][]policy  // by route without a rule: the limits that its answers have named; never changed in place
 }
 
 // gate is one bucket, with what is counted of it.
@@ -71,7 +73,7 @@ func (g *gate) permit(all float64) {
 
 func newGates(conn *connectors.Connection, metrics *Metrics, memory *PaceMemory, node *pace.Node) *gates {
 	g := &gates{
-		connection: conn.Name, settings: settingsOf(conn), memory: memory, metrics: metrics, byKey: map[gateKey]*gate{}, policies: map[string][]policy{},
+		connection: conn.Name, settings: settingsOf(conn), memory: memory, metrics: metrics, byKey: map[gateKey]*gate{}, handed: map[gateKey]handover{}, policies: map[string][]policy{},
 		scheduler: pace.NewScheduler(pace.Settings{Bound: conn.Bounds.Queue, Floor: conn.Bounds.BulkFloor, Node: node}),
 	}
 	if node != nil {
@@ -106,17 +108,14 @@ func (g *gates) gate(key gateKey, source netip.Addr) *gate {
 		return known
 	}
 	if len(g.byKey) >= maxGates {
-		for old, gate := range g.byKey { // any idle one: it is rebuilt from the next answer's headers
-			if s := g.scheduler.State(gate.bucket); s.AllWaiting() == 0 && s.Places[shadow.Critical] > 0 {
-				gate.permit(s.Permitted)
-				g.scheduler.Release(gate.bucket)
-				delete(g.byKey, old)
-				break
-			}
-		}
+		g.evict()
+	}
+	bucket, handed := g.handedOver(key)
+	if !handed {
+		bucket = g.bucketOf(key, source)
 	}
 	fresh := &gate{
-		bucket: g.bucketOf(key, source), rule: key.conf, policy: key.policy, source: source,
+		bucket: bucket, rule: key.conf, policy: key.policy, source: source,
 		calls:   g.metrics.budgetCalls.WithLabelValues(g.connection, key.rule),
 		refused: g.metrics.budgetRefused.WithLabelValues(g.connection, key.rule),
 
@@ -124,6 +123,59 @@ func (g *gates) gate(key gateKey, source netip.Addr) *gate {
 	}
 	g.byKey[key] = fresh
 	return fresh
+}
+
+// evict drops one gate at which nobody waits, of a few: one with places left if there is, because the next answer's headers rebuild it.
+// The caller holds g.mu.
+func (g *gates) evict() {
+	const few = 100
+	var victim gateKey
+	found, looked := false, 0
+	for key, gate := range g.byKey {
+		s := g.scheduler.State(gate.bucket)
+		if s.AllWaiting() == 0 {
+			victim, found = key, true
+			if s.Places[shadow.Critical] > 0 {
+				break
+			}
+		}
+		if looked++; looked >= few && found {
+			break
+		}
+	}
+	if found {
+		g.drop(victim)
+	}
+}
+
+// drop forgets a gate. The caller holds g.mu.
+func (g *gates) drop(key gateKey) {
+	gate := g.byKey[key]
+	gate.permit(g.scheduler.State(gate.bucket).Permitted)
+	g.scheduler.Release(gate.bucket)
+	delete(g.byKey, key)
+}
+
+// handover is what a gate knew whose rule was replaced by one that counts alike.
+type handover struct {
+	saved pace.Saved
+	at    time.Time
+}
+
+// counting is a key without what says how calls are held and not how the vendor counts them.
+func (k gateKey) counting() gateKey {
+	k.conf.Patience, k.conf.BulkFloor, k.conf.Spread = 0, 0, false
+	return k
+}
+
+// handedOver makes the bucket of a rule that follows one of which something is known. The caller holds g.mu.
+func (g *gates) handedOver(key gateKey) (*pace.Bucket, bool) {
+	known, ok := g.handed[key.counting()]
+	if !ok || key.conf.Shared {
+		return nil, false
+	}
+	delete(g.handed, key.counting())
+	return g.scheduler.Restored(key.rule, key.conf, known.saved, time.Since(known.at)), true
 }
 
 // reloaded drops the gates of rules whose settings are no more, so that their numbers do not linger on pages.
@@ -134,11 +186,11 @@ func (g *gates) reloaded(conn *connectors.Connection) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.handed = map[gateKey]handover{} // what nobody has asked for by now is of a rule that has gone
 	for key, gate := range g.byKey {
 		if !live[key.conf] {
-			gate.permit(g.scheduler.State(gate.bucket).Permitted)
-			g.scheduler.Release(gate.bucket)
-			delete(g.byKey, key)
+			g.handed[key.counting()] = handover{g.scheduler.Save(gate.bucket), time.Now()}
+			g.drop(key)
 		}
 	}
 }

@@ -157,9 +157,7 @@ func settingsOf(conn *connectors.Connection) string {
 
 // settings is a hash of what a bucket's numbers depend on. How patient callers are and what bulk gets is not among it.
 func (k gateKey) settings(connection string) string {
-	rule := k.conf
-	rule.Patience, rule.BulkFloor, rule.Spread = 0, 0, false
-	return shortHash(fmt.Sprintf("%s %+v %q", connection, rule, k.policy))
+	return shortHash(fmt.Sprintf("%s %+v %q", connection, k.counting().conf, k.policy))
 }
 
 func shortHash(text string) string {

@@ -9,7 +9,10 @@ import (
 func (g *Governor) Answer(now time.Time, sent Sent, r Report) {
 	t := g.at(now)
 	g.expire(t)
-	r.ResetAfter, r.RetryAfter = min(max(r.ResetAfter, 0), longestShut), min(r.RetryAfter, longestShut)
+	if r.Window < shortestWindow || r.Window > longestWindow { // it means something else
+		r.Window = 0
+	}
+	r.ResetAfter, r.RetryAfter = min(max(r.ResetAfter, 0), max(longestShut, g.window, r.Window)), min(r.RetryAfter, longestShut)
 	r = g.units.calls(r)
 	g.trips.add(t - sent.at)
 	g.known = true
@@ -45,7 +48,7 @@ func (g *Governor) learn(t time.Duration, r Report) {
 		return
 	}
 	if r.HasLimit && r.Limit >= 1 {
-		limit := int(min(r.Limit, math.MaxInt32))
+		limit := int(min(r.Limit, mostCalls))
 		if g.rule.Limit > 0 && g.rule.Limit < limit {
 			limit = g.rule.Limit // a configured ceiling below the vendor's stays
 		}
@@ -56,15 +59,19 @@ func (g *Governor) learn(t time.Duration, r Report) {
 	case g.rule.Window > 0:
 	case r.Window > 0:
 		window, g.named = r.Window, true
-	case !g.named && g.limit > 0 && g.answered >= int64(g.limit) && g.reset.length > 0:
+	case !g.named && g.limit > 0 && g.answered >= int64(g.limit) && g.reset.length > 0 && g.reset.length < longestShut:
 		// Nobody names the window, but a whole one has been spent: it is as long as the longest time to a reset.
 		window = max(window, g.reset.length+ResetSlack)
 	}
 	if window > g.window { // of calls before, the log knows nothing, or too short a time
 		g.wholeT = t + window
 	}
+	if window < g.window {
+		g.own.cut(t + window)
+		g.strangers.cut(t + window)
+	}
 	g.window = window
-	g.space()
+	g.space(g.time(t))
 }
 
 // reconcile holds the vendor's word of what is left against what our own calls explain.

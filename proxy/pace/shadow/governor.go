@@ -59,6 +59,13 @@ const aloneFor = 2 * time.Second
 // call goes and tells how things stand.
 const longestShut = time.Hour
 
+// What a vendor or a file says of limits is taken within these bounds.
+const (
+	mostCalls      = 1_000_000_000
+	shortestWindow = time.Millisecond
+	longestWindow  = 366 * 24 * time.Hour
+)
+
 // assumedWindow is when a limit comes back of which the vendor says what is left and never when it resets.
 const assumedWindow = time.Minute
 
@@ -109,7 +116,7 @@ func New(rule Rule) *Governor {
 	if rule.Kind == Refill {
 		g.refill.configure(rule)
 	}
-	g.space()
+	g.space(time.Time{})
 	return g
 }
 
@@ -170,7 +177,6 @@ func (g *Governor) Send(now time.Time, lane Lane) Sent {
 // Unsend gives back the place of a call that never reached the vendor.
 func (g *Governor) Unsend(now time.Time, sent Sent) {
 	g.out--
-	g.answered++
 	g.told.upTo++
 	g.told.most++
 	g.frame.unsend(sent)
@@ -204,6 +210,9 @@ func (g *Governor) expire(t time.Duration) {
 	g.freed += int64(g.own.expire(t) + g.strangers.expire(t))
 	g.frame.roll(g, t)
 	g.refill.advance(g, t)
+	if memory := g.pulseTime(); t-g.others.at > memory/32 {
+		g.others.fade(t, memory)
+	}
 }
 
 // pulseTime is over how long rates of calls are averaged.

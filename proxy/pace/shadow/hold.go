@@ -17,7 +17,7 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 		blind := t - g.told.sent + g.trips.usual/2 // how old the vendor's word will be when the next call gets there
 		switch kind := g.kind(); {
 		case kind == Refill: // the last place is a race all the time
-			back = max(1, tail(2*g.others.per(blind, g.window), 0.006))
+			back = max(1, tail(2*g.others.per(blind, g.window), 0.004))
 		case kind == Sliding || !g.framed() && !g.reset.known:
 			back = tail(g.others.per(blind, g.window), 0.5)
 			if back = max(1, back); blind < 3*g.window/time.Duration(2*g.limit) {
@@ -32,10 +32,13 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 	} else if lane == Bulk && g.heard && g.limit >= scoutFrom && !g.refill.on && !g.scouts(ahead) {
 		back = 1 // a scout: its answer tells whether somebody else has been here since the burst
 	}
-	back = min(back, g.limit-1)
-	if lane == Critical {
-		return back
+	switch lane { // whom somebody waits for takes the risk
+	case Critical:
+		return 0
+	case Interactive:
+		back = min(back, 1)
 	}
+	back = min(back, g.limit-1)
 	var urgent float64
 	lasts := max(ahead, g.windowLasts(t), time.Millisecond)
 	for l := range lane {
@@ -44,8 +47,16 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 			urgent++
 		}
 	}
-	most := float64(g.limit) * (1 - max(g.rule.BulkFloor, 0.1)) / 2
+	most := min(float64(g.limit)*(1-max(g.rule.BulkFloor, 0.1))/2, g.atOnce()-1)
 	return back + int(min(math.Round(urgent), most))
+}
+
+// atOnce is how many places there can be at once.
+func (g *Governor) atOnce() float64 {
+	if g.refill.sure {
+		return g.refill.burst
+	}
+	return float64(g.limit)
 }
 
 // scoutFrom is the limit from which one place may be kept for the end of a window.

@@ -85,7 +85,7 @@ func (g *Governor) next(t time.Duration, lane Lane) time.Duration {
 	}
 	need := 1 + g.hold(t, lane)
 	if g.left(t) >= need {
-		return max(t, g.turn(lane))
+		return max(t, min(g.turn(lane), t+longestLook))
 	}
 	next := max(g.change(t, need), g.turn(lane))
 	if look := g.look(t); look < next {
@@ -98,13 +98,9 @@ func (g *Governor) next(t time.Duration, lane Lane) time.Duration {
 		}
 		next = min(next, g.settledT+window)
 	}
-	left := g.left(t)
-	if next == never && left < 1 {
-		return never
-	}
 	// What is held back shrinks with time, and what was found out is forgotten with time: it is worth asking again before a place comes free.
 	again := max(g.window, time.Second) / 256
-	if left < 1 {
+	if g.left(t) < 1 {
 		again *= 16
 	}
 	return max(min(next, t+min(again, longestLook)), t)
@@ -131,8 +127,8 @@ func (g *Governor) slow() bool {
 	if g.heard || g.rule.Kind != Unknown || g.refill.on || g.answered >= int64(g.limit) || g.window == 0 {
 		return false
 	}
-	few := 2 + int(2*g.pace()*float64(g.trips.usual))
-	return g.out >= few
+	few := 2 + int(min(2*g.pace()*float64(g.trips.usual), 1<<20))
+	return g.out >= max(few, 1)
 }
 
 // change is when need places will be there by a model that tells it; never when none does.

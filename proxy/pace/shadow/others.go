@@ -16,10 +16,7 @@ type others struct {
 // hear takes in that taken calls of others came between the answer before, after which some were left or not, and this one. turned says
 // that a window ended in between, of whose rest nothing is known.
 func (o *others) hear(t time.Duration, before told, left, taken int, turned bool, memory time.Duration) {
-	fade := math.Exp(-float64(t-o.at) / float64(2*memory))
-	o.at = t
-	o.calls *= fade
-	o.free *= fade
+	o.fade(t, memory)
 	if turned {
 		return
 	}
@@ -27,6 +24,18 @@ func (o *others) hear(t time.Duration, before told, left, taken int, turned bool
 		o.free += float64(t - before.at)
 	}
 	o.calls += float64(taken)
+}
+
+// fade lets the past count for less.
+func (o *others) fade(t, memory time.Duration) {
+	if o.calls == 0 && o.free == 0 {
+		o.at = t
+		return
+	}
+	fade := math.Exp(-float64(t-o.at) / float64(2*memory))
+	o.at = t
+	o.calls *= fade
+	o.free *= fade
 }
 
 // there tells whether anybody else has been seen lately.

@@ -13,6 +13,7 @@ type places struct {
 
 // grain is calls whose places come free together.
 type grain struct {
+	from  time.Duration // when the first of its calls would be free
 	free  time.Duration
 	calls int
 }
@@ -21,12 +22,13 @@ type grain struct {
 const grainsPerWindow = 2048
 
 // add takes calls places until free. Times may come out of order by a little (answers overtake each other): a place is then free with
-// the one before it, a little late. Grains nearer than width to the last join it.
+// the one before it, a little late. A call joins the last grain
+// if that still spans less than width.
 func (p *places) add(free time.Duration, calls int, width time.Duration) {
 	p.taken += calls
 	if p.used > 0 {
 		last := &p.grains[p.at(p.used-1)]
-		if free <= last.free || free-last.free < width && last.calls > 0 {
+		if free <= last.free || free-last.from < width {
 			last.free = max(last.free, free)
 			last.calls += calls
 			return
@@ -35,7 +37,7 @@ func (p *places) add(free time.Duration, calls int, width time.Duration) {
 	if p.used == len(p.grains) {
 		p.grow()
 	}
-	p.grains[p.at(p.used)] = grain{free, calls}
+	p.grains[p.at(p.used)] = grain{free, free, calls}
 	p.used++
 }
 
@@ -76,6 +78,14 @@ func (p *places) drop(n int) {
 	}
 }
 
+// cut lets no place be taken for longer than until latest: the window has become shorter.
+func (p *places) cut(latest time.Duration) {
+	for i := range p.used {
+		g := &p.grains[p.at(i)]
+		g.from, g.free = min(g.from, latest), min(g.free, latest)
+	}
+}
+
 // clear frees all.
 func (p *places) clear() { p.first, p.used, p.taken = 0, 0, 0 }
 
@@ -95,7 +105,7 @@ func (p *places) until(at time.Duration) int {
 // grain is the i-th from the earliest; beyond the last one it never comes free.
 func (p *places) grain(i int) grain {
 	if i >= p.used {
-		return grain{never, 1}
+		return grain{never, never, 1}
 	}
 	return p.grains[p.at(i)]
 }

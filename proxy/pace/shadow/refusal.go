@@ -37,7 +37,7 @@ func (g *Governor) refused(t time.Duration, r Report, spare int) {
 	case g.window > 0 && pause > g.window:
 		pause = g.window
 	}
-	pause = max(pause, g.rule.Penalty)
+	pause = max(min(pause, longestShut), g.rule.Penalty)
 	g.refusal.shutT = max(g.refusal.shutT, t+pause)
 }
 

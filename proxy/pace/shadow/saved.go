@@ -42,6 +42,15 @@ func (g *Governor) Save(now time.Time) Saved {
 	if g.refill.on {
 		s.Burst, s.Level = g.refill.burst, g.refill.level
 	}
+	if g.told.ok && g.window > 0 && t-g.told.at < g.window { // what the vendor says is spent and no call of the log explains
+		lasts := g.window
+		if s.Reset > 0 {
+			lasts = min(lasts, s.Reset)
+		}
+		if spent := g.limit - g.told.cap(g.seq, g.freed) - g.own.taken - g.strangers.taken - g.out; spent > 0 {
+			s.Strangers = append(s.Strangers, SavedPlaces{lasts, min(spent, g.limit)})
+		}
+	}
 	if g.out > 0 && g.window > 0 {
 		s.Own = append(s.Own, SavedPlaces{g.window, g.out})
 	}
@@ -61,7 +70,8 @@ func Restore(rule Rule, now time.Time, s Saved, ago time.Duration) *Governor {
 	g := New(rule)
 	t := g.at(now)
 	ago = max(0, ago)
-	if g.rule.Concurrent > 0 || s.Limit < 0 || s.Window < 0 {
+	odd := s.Limit < 0 || s.Limit > mostCalls || s.Window != 0 && s.Window < shortestWindow || s.Window > longestWindow
+	if g.rule.Concurrent > 0 || odd {
 		return g
 	}
 	if g.limit == 0 {
@@ -101,7 +111,7 @@ func Restore(rule Rule, now time.Time, s Saved, ago time.Duration) *Governor {
 		g.reset = reset{known: true, low: t, up: t + min(left, longestShut)}
 		g.heard = true
 	}
-	g.space()
+	g.space(now)
 	return g
 }
 

@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -10,7 +11,7 @@ import (
 // window, and one whose patience is shorter would be turned away though the vendor permits a call a second. So beyond a burst
 // that half the callers' patience makes up for, calls are spaced evenly. Interactive calls are spaced among themselves and
 // before bulk; critical ones never.
-func (g *Governor) space() {
+func (g *Governor) space(now time.Time) {
 	window := g.window
 	if window == 0 {
 		window = g.reset.length
@@ -29,11 +30,23 @@ func (g *Governor) space() {
 			g.spacing[lane] = nil
 		case s == nil:
 			g.spacing[lane] = rate.NewLimiter(per, burst)
+		case s.Limit() > per:
+			g.spacing[lane] = slower(s, now, per, burst)
 		case s.Burst() != burst || s.Limit() != per:
-			s.SetLimit(per)
-			s.SetBurst(burst)
+			s.SetLimitAt(now, per)
+			s.SetBurstAt(now, burst)
 		}
 	}
+}
+
+// slower returns s at a lower rate: whoever would have had to wait so long still does, and not longer because each turn takes longer now.
+func slower(s *rate.Limiter, now time.Time, per rate.Limit, burst int) *rate.Limiter {
+	fresh := rate.NewLimiter(per, burst)
+	tokens := s.TokensAt(now) * float64(per/s.Limit())
+	for range min(burst-int(math.Floor(tokens)), 1<<16) {
+		fresh.ReserveN(now, 1)
+	}
+	return fresh
 }
 
 func (g *Governor) spaced(t time.Duration, lane Lane) bool {

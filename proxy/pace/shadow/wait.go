@@ -42,14 +42,14 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 	if g.refill.on {
 		return max(base, time.Duration((float64(need)-g.refill.level)/max(g.pace(), 1e-18)))
 	}
-	short := need - max(0, g.left(t))
-	if short > g.limit {
-		rounds = time.Duration((short-1)/g.limit) * window
-		short = (short-1)%g.limit + 1
+	missing := need - max(0, g.left(t))
+	if missing > g.limit {
+		rounds = time.Duration((missing-1)/g.limit) * window
+		missing = (missing-1)%g.limit + 1
 	}
 	at := never
 	if g.window > 0 {
-		at = g.logFrees(short + g.out + g.own.taken + g.strangers.taken - g.limit - 0)
+		at = g.logFrees(missing + g.out + g.own.taken + g.strangers.taken - g.limit)
 		if g.out > 0 && at == never {
 			at = t + g.window
 		}
