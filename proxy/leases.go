@@ -41,8 +41,9 @@ func poolOf(conn *connectors.Connection) string {
 	return fmt.Sprintf("%q %q", conn.Name, conn.Base.String())
 }
 
-// sharedBucket makes the bucket of a key that other processes share. In the store it is known by what says which of the vendor's limits it is. How many calls that permits
-// is not part of the name: while a new number is rolled out, processes of both configurations still spend the same places.
+// sharedBucket makes the bucket of a key that other processes share. In the store it is known by what says which of the vendor's limits it
+// is. How many calls that permits is not part of the name: while a new number is rolled out, processes of both configurations still spend
+// the same places.
 func (g *gates) sharedBucket(key gateKey) *pace.Bucket {
 	return g.scheduler.Shared(key.rule, key.conf, fmt.Sprintf("%s %q %q", g.pool, key.rule, key.policy))
 }

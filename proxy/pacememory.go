@@ -315,6 +315,9 @@ func (b *bucketCollector) remembered(now time.Time) (buckets []savedBucket, rout
 			}
 			id, state := g.idOf(key, gate.source), g.scheduler.Save(gate.bucket)
 			state.Own, state.Strangers = coarse(state.Own), coarse(state.Strangers)
+			if impossible(&state) != nil { // a configured window of many years, say: one bucket must not cost the others their memory
+				return
+			}
 			buckets = append(buckets, savedBucket{id.connection, id.bucket, id.settings, id.address, now, s.Used, state})
 		})
 		g.mu.RLock()

@@ -149,7 +149,8 @@ func report(call *Call, l *transforms.Limits, wait time.Duration) pace.Report {
 		return rep
 	}
 	rep.HasLimit, rep.Limit = l.HasLimit && l.Limit >= 1, l.Limit
-	rep.HasRemaining, rep.Remaining, rep.Cost = l.HasRemaining, l.Remaining, l.Cost
+	nonsense := l.HasLimit && l.Limit < 1 // a vendor who permits nothing says something else
+	rep.HasRemaining, rep.Remaining, rep.Cost = l.HasRemaining && !nonsense, l.Remaining, l.Cost
 	rep.Window = l.Window
 	rep.HasReset, rep.ResetAfter = l.HasReset(), max(0, l.ResetAfter)
 	return rep

@@ -3,6 +3,7 @@
 //	sluice-bench proxy   CPU per request and p99 latency of Sluice, a plain httputil.ReverseProxy and nginx
 //	sluice-bench memory  resident memory of Sluice with idle and held consumers
 //	sluice-bench reload  requests lost under reloads and a stop
+//	sluice-bench pacing  the governor before every kind of limiter, in virtual time: refusals, and how much of the limit is used
 //	sluice-bench nodes   four nodes that share one limit, in virtual time: refusals, and how much of the limit they use
 //	sluice-bench lanes   an aggregation, urgent calls in between and unequal consumers, in virtual time: who waits, and for how long
 //	sluice-bench http    pacing over real HTTP, the limit configured, partly configured and not at all: refusals, and how much is used

@@ -61,14 +61,14 @@ func (d *adminDoor) ask(ctx context.Context, page string, query url.Values, read
 // notOK is the error of an answer that is not 200, nil of one that is.
 func notOK(resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", resp.Request.URL, resp.Status)
+		return fmt.Errorf("%s answered %s", resp.Request.URL.Redacted(), resp.Status)
 	}
 	return nil
 }
 
 // cutAnswer says that an answer could not be read to its end.
 func cutAnswer(resp *http.Response, err error) error {
-	return fmt.Errorf("read the answer of %s: %w", resp.Request.URL, err)
+	return fmt.Errorf("read the answer of %s: %w", resp.Request.URL.Redacted(), err)
 }
 
 // base is the admin listener's URL.

@@ -13,7 +13,7 @@ func (g *Governor) Answer(now time.Time, sent Sent, r Report) {
 		r.Window = 0
 	}
 	r.ResetAfter, r.RetryAfter = min(max(r.ResetAfter, 0), max(longestShut, g.window, r.Window)), min(r.RetryAfter, longestShut)
-	r = g.units.calls(r)
+	r = g.units.calls(r, g.rule.Limit > 0)
 	g.trips.add(t - sent.at)
 	g.known = true
 	spare := g.left(t) // what was thought to be left before this answer
@@ -30,7 +30,10 @@ func (g *Governor) Answer(now time.Time, sent Sent, r Report) {
 	if r.HasRemaining && g.limit > 0 && g.rule.Concurrent == 0 && !g.rule.Shared {
 		g.reconcile(t, sent, r)
 	}
-	g.settle(t, sent)
+	if r.Refused {
+		g.frame.refuse(sent)
+	}
+	g.settle(t, sent, r.Refused)
 	g.frame.place(g, t)
 	if !r.Refused && sent.at == g.refill.tried {
 		g.refill.pause = 0 // there was a place

@@ -76,6 +76,14 @@ func (f *frame) unsend(sent Sent) {
 	}
 }
 
+// refuse takes a call back out of the frame. A window that the first call opens is not open for all we know if that call was refused.
+func (f *frame) refuse(sent Sent) {
+	f.unsend(sent)
+	if f.count == 0 {
+		f.open = f.open && f.end != never
+	}
+}
+
 func (f *frame) answer(g *Governor, t time.Duration, sent Sent) {
 	if !f.open || !g.framing() {
 		return

@@ -190,17 +190,20 @@ func (g *Governor) Unsend(now time.Time, sent Sent) {
 func (g *Governor) Lost(now time.Time, sent Sent) {
 	t := g.at(now)
 	g.expire(t)
-	g.settle(t, sent)
+	g.settle(t, sent, false)
 }
 
-// settle moves a call from out to the log.
-func (g *Governor) settle(t time.Duration, sent Sent) {
+// settle moves a call from out to the log. One that was refused took no place, as far as is known of fixed windows; other limiters may count
+// it all the same.
+func (g *Governor) settle(t time.Duration, sent Sent, refused bool) {
 	g.out--
 	g.answered++
 	g.settledT = t
-	g.frame.answer(g, t, sent)
+	if !refused {
+		g.frame.answer(g, t, sent)
+	}
 	g.refill.answer(g, t)
-	if g.window > 0 {
+	if g.window > 0 && !(refused && g.framing()) {
 		g.own.add(t+g.window-g.trips.half(g.window), 1, g.window/grainsPerWindow)
 	}
 }

@@ -13,18 +13,18 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 	}
 	back := 0
 	ahead := g.ahead(t)
-	if g.others.there() {
+	if g.sharing(t) {
 		blind := t - g.told.sent + g.trips.usual/2 // how old the vendor's word will be when the next call gets there
 		switch kind := g.kind(); {
 		case kind == Refill: // the last place is a race all the time
-			back = max(1, tail(2*g.others.per(blind, g.window), 0.004))
+			back = max(1, tail(2*g.theirs(blind), 0.004))
 		case kind == Sliding || !g.framed() && !g.reset.known:
-			back = tail(g.others.per(blind, g.window), 0.5)
+			back = tail(g.theirs(blind), 0.5)
 			if back = max(1, back); blind < 3*g.window/time.Duration(2*g.limit) {
 				back = 2
 			}
 		default:
-			back = tail(g.others.per(blind, g.window), 0.2)
+			back = tail(g.theirs(blind), 0.2)
 			if lane == Bulk { // the places last as long as the window, so that others always find some
 				back = max(back, int(float64(g.limit)*float64(ahead)/float64(g.window)))
 			}
@@ -49,6 +49,15 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 	}
 	most := min(float64(g.limit)*(1-max(g.rule.BulkFloor, 0.1))/2, g.atOnce()-1)
 	return back + int(min(math.Round(urgent), most))
+}
+
+// theirs is how many calls of others come in d, and never more than the limit permits.
+func (g *Governor) theirs(d time.Duration) float64 { return g.others.per(d, g.window, g.pace()) }
+
+// sharing tells whether somebody else spends the limit, and the vendor still says what is left. Where it no longer does, nobody knows, and
+// holding back would be for ever.
+func (g *Governor) sharing(t time.Duration) bool {
+	return g.others.there() && g.told.ok && t-g.told.at < g.window
 }
 
 // atOnce is how many places there can be at once.

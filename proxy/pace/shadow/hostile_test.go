@@ -201,3 +201,59 @@ func TestRestoreWhatever(t *testing.T) {
 		}
 	}
 }
+
+// TestHeadersStop: others who were seen hold nobody back once the vendor no longer says what is left.
+func TestHeadersStop(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []shadow.Kind{shadow.Unknown, shadow.Fixed, shadow.FirstCall, shadow.Sliding} {
+		g := shadow.New(shadow.Rule{Limit: 60, Window: 2 * time.Second, Kind: kind})
+		now := noon
+		for i := range 3 {
+			sent := g.Send(now, shadow.Bulk)
+			now = now.Add(50 * time.Millisecond)
+			g.Answer(now, sent, shadow.Report{HasLimit: true, HasRemaining: true, HasReset: true, Limit: 60, Remaining: float64(59 - 18*i), ResetAfter: 2 * time.Second})
+		}
+		calls := 0
+		for end := now.Add(20 * time.Second); now.Before(end); now = now.Add(10 * time.Millisecond) {
+			if !g.Next(now, shadow.Bulk).After(now) {
+				g.Answer(now.Add(5*time.Millisecond), g.Send(now, shadow.Bulk), shadow.Report{})
+				calls++
+			}
+		}
+		if calls < 400 {
+			t.Errorf("%v: got %d calls in 20 s without headers, want 400 at least of 600: %s", kind, calls, g.Why(now, shadow.Bulk))
+		}
+	}
+}
+
+// TestRefusedCallOpensNoWindow: a window that somebody else's call has opened ends when the vendor says, and not a window after we were
+// refused.
+func TestRefusedCallOpensNoWindow(t *testing.T) {
+	t.Parallel()
+	g := shadow.New(shadow.Rule{Limit: 1, Window: 2 * time.Minute, Kind: shadow.FirstCall})
+	sent := g.Send(noon, shadow.Critical)
+	now := noon.Add(100 * time.Millisecond)
+	g.Answer(now, sent, shadow.Report{Refused: true, HasLimit: true, HasRemaining: true, Limit: 1, HasReset: true, ResetAfter: 6 * time.Second})
+	if wait := g.Wait(now, shadow.Critical, 0); wait > 8*time.Second {
+		t.Errorf("predicted wait: got %v, want the 6 s that the vendor named and a little", wait)
+	}
+	for g.Next(now, shadow.Critical).After(now) && now.Sub(noon) < time.Minute {
+		now = g.Next(now, shadow.Critical)
+	}
+	if waited := now.Sub(noon); waited > 8*time.Second {
+		t.Errorf("the next call went after %v, want the 6 s that the vendor named and a little", waited)
+	}
+}
+
+// TestWaitWithoutAWindow: of a limit whose window nobody names the wait is what Next says too.
+func TestWaitWithoutAWindow(t *testing.T) {
+	t.Parallel()
+	g := shadow.New(shadow.Rule{})
+	now := noon
+	for left := 1; left >= 0; left-- {
+		g.Answer(now, g.Send(now, shadow.Bulk), shadow.Report{HasLimit: true, HasRemaining: true, Limit: 2, Remaining: float64(left)})
+	}
+	if wait := g.Wait(now, shadow.Bulk, 0); wait != time.Minute {
+		t.Errorf("predicted wait: got %v, want the minute after which a call goes to see", wait)
+	}
+}

@@ -50,7 +50,7 @@ func (g *Governor) logs(t time.Duration) bool {
 
 // racing tells whether others call too in a window that ends for all at once, and the vendor's word is fresh enough to go by.
 func (g *Governor) racing(t time.Duration) bool {
-	return g.told.ok && t-g.told.at < g.window && g.framed() && g.others.there()
+	return g.framed() && g.sharing(t)
 }
 
 // Next says when the next call of a lane may go: now or before, a later time at which to ask again, or a far future (Never) when it depends on
@@ -85,9 +85,9 @@ func (g *Governor) next(t time.Duration, lane Lane) time.Duration {
 	}
 	need := 1 + g.hold(t, lane)
 	if g.left(t) >= need {
-		return max(t, min(g.turn(lane), t+longestLook))
+		return max(t, min(g.turn(t, lane), t+longestLook))
 	}
-	next := max(g.change(t, need), g.turn(lane))
+	next := max(g.change(t, need), g.turn(t, lane))
 	if look := g.look(t); look < next {
 		next = look
 	}
@@ -111,8 +111,8 @@ const longestLook = 5 * time.Second
 
 // turn is when the next bulk call may go where others call too and no window ends for all at once: evenly, so that places come free
 // evenly and others find some at any time.
-func (g *Governor) turn(lane Lane) time.Duration {
-	if lane != Bulk || !g.others.there() || g.framed() || g.kind() == Refill || g.window <= 0 {
+func (g *Governor) turn(t time.Duration, lane Lane) time.Duration {
+	if lane != Bulk || !g.sharing(t) || g.framed() || g.kind() == Refill || g.window <= 0 {
 		return 0
 	}
 	return g.lastT + g.window*19/time.Duration(20*g.limit) // a little faster than the limit, to make up for pauses

@@ -41,10 +41,10 @@ func (o *others) fade(t, memory time.Duration) {
 // there tells whether anybody else has been seen lately.
 func (o *others) there() bool { return o.calls > 0.5 }
 
-// per is how many of theirs come in d.
-func (o *others) per(d, window time.Duration) float64 {
+// per is how many of theirs come in d; most bounds their rate per nanosecond.
+func (o *others) per(d, window time.Duration, most float64) float64 {
 	if !o.there() {
 		return 0
 	}
-	return o.calls / (o.free + float64(window)/4) * float64(d)
+	return min(o.calls/(o.free+float64(window)/4), most) * float64(d)
 }

@@ -100,7 +100,8 @@ func Restore(rule Rule, now time.Time, s Saved, ago time.Duration) *Governor {
 		g.refill.at = t
 	}
 	if s.Calls > 0 && s.Free >= 0 {
-		g.others = others{calls: s.Calls, free: float64(s.Free), at: t}
+		g.others = others{calls: min(s.Calls, mostCalls), free: float64(s.Free), at: t - ago}
+		g.others.fade(t, g.pulseTime())
 	}
 	if s.Shortest > 0 && s.Usual > 0 {
 		g.trips = trips{n: 1, shortest: s.Shortest, usual: s.Usual}

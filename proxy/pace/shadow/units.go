@@ -7,7 +7,7 @@ type units struct {
 	most float64 // the most that was left
 }
 
-func (u *units) calls(r Report) Report {
+func (u *units) calls(r Report, configured bool) Report {
 	if r.Cost > 0 {
 		if u.cost == 0 {
 			u.cost = r.Cost
@@ -15,7 +15,7 @@ func (u *units) calls(r Report) Report {
 		u.cost += (r.Cost - u.cost) / 16
 		u.cost = max(u.cost, r.Cost/4)
 	}
-	if r.HasRemaining && !r.HasLimit {
+	if r.HasRemaining && !r.HasLimit && !configured {
 		u.most = max(u.most, r.Remaining+max(r.Cost, 1))
 		r.HasLimit, r.Limit = true, u.most
 	}

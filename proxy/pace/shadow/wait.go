@@ -25,7 +25,7 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 	switch {
 	case g.rule.Concurrent > 0:
 		rounds := (ahead + 1 - (g.limit - g.out) + g.limit - 1) / g.limit
-		return max(base, time.Duration(max(0, rounds))*g.trips.usual)
+		return max(base, time.Duration(max(0, rounds))*max(g.trips.usual, time.Millisecond))
 	case g.limit == 0 || g.rule.Shared:
 		return base
 	}
@@ -35,7 +35,9 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 	}
 	window := g.window
 	if window == 0 {
-		window = max(g.reset.length, time.Second)
+		if window = g.reset.length; window == 0 {
+			window = assumedWindow
+		}
 	}
 	need = min(need, ahead+1+g.limit/2)
 	rounds := time.Duration(0)
@@ -49,7 +51,7 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 	}
 	at := never
 	if g.window > 0 {
-		at = g.logFrees(missing + g.out + g.own.taken + g.strangers.taken - g.limit)
+		at = g.logFrees(missing + max(0, g.left(t)) + g.out + g.own.taken + g.strangers.taken - g.limit)
 		if g.out > 0 && at == never {
 			at = t + g.window
 		}
