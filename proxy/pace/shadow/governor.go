@@ -203,7 +203,8 @@ func (g *Governor) settle(t time.Duration, sent Sent, refused bool) {
 		g.frame.answer(g, t, sent)
 	}
 	g.refill.answer(g, t)
-	if g.window > 0 && !(refused && g.framing()) {
+	took := !refused || !g.framing()
+	if g.window > 0 && took {
 		g.own.add(t+g.window-g.trips.half(g.window), 1, g.window/grainsPerWindow)
 	}
 }

@@ -30,8 +30,11 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 		return base
 	}
 	need := ahead + 1 + g.hold(t, lane)
-	if left := g.left(t); left >= need || left >= ahead+1 && g.window == 0 {
+	switch left := g.left(t); {
+	case left >= need || left >= ahead+1 && g.window == 0:
 		return base
+	case g.refill.on:
+		return max(base, time.Duration((float64(need)-g.refill.level)/max(g.pace(), 1e-18)))
 	}
 	window := g.window
 	if window == 0 {
@@ -39,16 +42,16 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 			window = assumedWindow
 		}
 	}
-	need = min(need, ahead+1+g.limit/2)
-	rounds := time.Duration(0)
-	if g.refill.on {
-		return max(base, time.Duration((float64(need)-g.refill.level)/max(g.pace(), 1e-18)))
-	}
-	missing := need - max(0, g.left(t))
+	rounds, missing := time.Duration(0), min(need, ahead+1+g.limit/2)-max(0, g.left(t))
 	if missing > g.limit {
 		rounds = time.Duration((missing-1)/g.limit) * window
 		missing = (missing-1)%g.limit + 1
 	}
+	return max(base, rounds+max(0, g.comeBack(t, missing, window)-t))
+}
+
+// comeBack is when so many places more than are left will be there, as far as can be told.
+func (g *Governor) comeBack(t time.Duration, missing int, window time.Duration) time.Duration {
 	at := never
 	if g.window > 0 {
 		at = g.logFrees(missing + max(0, g.left(t)) + g.out + g.own.taken + g.strangers.taken - g.limit)
@@ -65,7 +68,7 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 	if at == never {
 		at = t + window
 	}
-	return max(base, rounds+max(0, at-t))
+	return at
 }
 
 // Places says how many calls of a lane may go at once; a large number when nothing is limited.
