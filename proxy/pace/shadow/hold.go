@@ -29,7 +29,7 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 				back = max(back, int(float64(g.limit)*float64(ahead)/float64(g.window)))
 			}
 		}
-	} else if lane == Bulk && g.heard && g.limit >= scoutFrom && !g.refill.on && !g.scouts(ahead) {
+	} else if lane == Bulk && g.scouting(t, ahead) && !g.scouts(ahead) {
 		back = 1 // a scout: its answer tells whether somebody else has been here since the burst
 	}
 	switch lane { // whom somebody waits for takes the risk
@@ -70,6 +70,15 @@ func (g *Governor) atOnce() float64 {
 
 // scoutFrom is the limit from which one place may be kept for the end of a window.
 const scoutFrom = 20
+
+// scouting tells whether the last place is kept for a scout: in the first window and every other one after it, and only where that turns nobody away.
+func (g *Governor) scouting(t, ahead time.Duration) bool {
+	if !g.heard || g.refill.on || g.limit < scoutFrom || g.rule.Patience > 0 && ahead > g.rule.Patience/2 {
+		return false
+	}
+	window := t / g.window
+	return window == 0 || window%2 == 1
+}
 
 // scouts tells whether it is time for the scout, who goes shortly before places come back.
 func (g *Governor) scouts(ahead time.Duration) bool {

@@ -257,3 +257,24 @@ func TestWaitWithoutAWindow(t *testing.T) {
 		t.Errorf("predicted wait: got %v, want the minute after which a call goes to see", wait)
 	}
 }
+
+// TestScoutTurnsNobodyAway: the place that is kept for the end of a window is not kept from a caller who could not wait for it.
+func TestScoutTurnsNobodyAway(t *testing.T) {
+	t.Parallel()
+	for _, patience := range []time.Duration{time.Second, 10 * time.Second, 2 * time.Minute} {
+		g := shadow.New(shadow.Rule{Limit: 60, Window: time.Minute, Kind: shadow.FirstCall, Patience: patience})
+		now := noon
+		for i := range 59 {
+			for g.Next(now, shadow.Bulk).After(now) {
+				now = g.Next(now, shadow.Bulk)
+			}
+			sent := g.Send(now, shadow.Bulk)
+			now = now.Add(50 * time.Millisecond)
+			g.Answer(now, sent, shadow.Report{HasLimit: true, HasRemaining: true, Limit: 60, Remaining: float64(59 - i), HasReset: true, ResetAfter: time.Minute - now.Sub(noon)})
+		}
+		g.Hurry(now, shadow.Bulk, 0, patience)
+		if wait := g.Wait(now, shadow.Bulk, 0); wait > patience {
+			t.Errorf("patience %v: one place is left and a caller is told to wait %v: %s", patience, wait, g.Why(now, shadow.Bulk))
+		}
+	}
+}

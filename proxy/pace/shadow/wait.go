@@ -30,7 +30,10 @@ func (g *Governor) unspaced(t time.Duration, lane Lane, ahead int) time.Duration
 		return base
 	}
 	need := ahead + 1 + g.hold(t, lane)
+	lasts := g.ahead(t)
 	switch left := g.left(t); {
+	case left > ahead && left < need && lane == Bulk && !g.sharing(t) && g.scouting(t, lasts): // the scout goes when the window ends
+		return max(base, lasts)
 	case left >= need || left >= ahead+1 && g.window == 0:
 		return base
 	case g.refill.on:
