@@ -13,29 +13,12 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 	}
 	back := 0
 	ahead := g.ahead(t)
-	if g.sharing(t) {
-		blind := t - g.told.sent + g.trips.usual/2 // how old the vendor's word will be when the next call gets there
-		switch kind := g.kind(); {
-		case kind == Refill: // the last place is a race all the time
-			back = max(1+int(g.pace()*float64(g.trips.usual)), tail(2*g.theirs(blind), 0.004))
-		case kind == Sliding || !g.framed() && !g.reset.known:
-			back = tail(g.theirs(blind), 0.5)
-			if back = max(1, back); blind < 3*g.window/time.Duration(2*g.limit) {
-				back = 2
-			}
-		default:
-			risk := 0.2
-			if g.rule.Kind == Unknown && g.trips.usual > g.window/60 { // a refusal is known of late, and by then the next call has gone
-				risk = 0.1
-			}
-			back = tail(g.theirs(blind), risk)
-			if lane == Bulk { // the places last as long as the window, so that others always find some
-				back = max(back, int(float64(g.limit)*float64(ahead)/float64(g.window)))
-			}
-		}
-	} else if lane == Bulk && g.refill.sure && g.refill.burst >= 5 {
+	switch {
+	case g.sharing(t):
+		back = g.leave(t, lane, ahead)
+	case lane == Bulk && g.refill.sure && g.refill.burst >= 5:
 		back = 1 // a bucket that is never empty shows at once when somebody else takes of it, and costs us nothing
-	} else if lane == Bulk && g.scouting(t, ahead) && !g.scouts(ahead) {
+	case lane == Bulk && g.scouting(t, ahead) && !g.scouts(ahead):
 		back = 1 // a scout: its answer tells whether somebody else has been here since the burst
 	}
 	switch lane { // whom somebody waits for takes the risk
@@ -64,6 +47,30 @@ func (g *Governor) theirs(d time.Duration) float64 { return g.others.per(d, g.wi
 // holding back would be for ever.
 func (g *Governor) sharing(t time.Duration) bool {
 	return g.others.there() && g.told.ok && t-g.told.at < g.window
+}
+
+// leave is how many places are left to others while they spend too.
+func (g *Governor) leave(t time.Duration, lane Lane, ahead time.Duration) (back int) {
+	blind := t - g.told.sent + g.trips.usual/2 // how old the vendor's word will be when the next call gets there
+	switch kind := g.kind(); {
+	case kind == Refill: // the last place is a race all the time
+		back = max(1+int(g.pace()*float64(g.trips.usual)), tail(2*g.theirs(blind), 0.004))
+	case kind == Sliding || !g.framed() && !g.reset.known:
+		back = tail(g.theirs(blind), 0.5)
+		if back = max(1, back); blind < 3*g.window/time.Duration(2*g.limit) {
+			back = 2
+		}
+	default:
+		risk := 0.2
+		if g.rule.Kind == Unknown && g.trips.usual > g.window/60 { // a refusal is known of late, and by then the next call has gone
+			risk = 0.1
+		}
+		back = tail(g.theirs(blind), risk)
+		if lane == Bulk { // the places last as long as the window, so that others always find some
+			back = max(back, int(float64(g.limit)*float64(ahead)/float64(g.window)))
+		}
+	}
+	return back
 }
 
 // atOnce is how many places there can be at once.
