@@ -283,17 +283,25 @@ func TestCallerWhoHangsUp(t *testing.T) {
 	if _, err := fmt.Fprint(conn, "GET /tdx/api/groups/1 HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond) //nolint:forbidigo // until it is held: the socket is real
+	seen(t, "a call that is held", func() bool {
+		limits, err := h.upstreams.Limits("tdx", 1)
+		return err == nil && len(limits.Buckets) == 1 && limits.Buckets[0].Waiting() == 1
+	})
 	_ = conn.Close()
-	deadline := time.Now().Add(10 * time.Second)
-	for !strings.Contains(h.log.String(), "status=499") && time.Now().Before(deadline) {
-		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // the socket is real
-	}
-	if !strings.Contains(h.log.String(), "status=499") {
-		t.Errorf("the log has no line of status 499:\n%s", h.log)
-	}
+	seen(t, "a log line of status 499", func() bool { return strings.Contains(h.log.String(), "status=499") })
 	if got := calls.Load(); got != 1 {
 		t.Errorf("the vendor got %d calls, want 1", got)
+	}
+}
+
+// seen waits until something is seen, which happens behind a real socket, where no time can be simulated.
+func seen(t *testing.T, what string, there func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !there(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not seen in 10 s: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // the socket is real
 	}
 }
 
