@@ -17,10 +17,7 @@ func FuzzLineup(f *testing.F) {
 	f.Add([]byte{0, 0, 2, 1, 0, 1, 2, 1, 0, 2, 1, 1, 0, 3, 0, 1, 6, 9, 2, 1, 9, 9, 9, 3, 4, 5, 0, 6, 255})
 	f.Add([]byte{1, 0, 2, 3, 1, 0, 2, 3, 1, 0, 1, 3, 1, 1, 1, 3, 1, 2, 0, 3, 1, 0, 2, 3, 1, 0, 2, 3, 6, 255, 2, 3, 4, 0, 0, 1, 5, 1, 3, 6, 99})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		if len(script) > 2000 {
-			t.Skip("long scripts say nothing new")
-		}
-		p := newPlay(t, script)
+		p := newPlay(t, script[:min(len(script), 2000)]) // a longer play says nothing new
 		p.q.lostTurns = 1 + p.byte()%3
 		for len(p.script) > 0 {
 			p.step()
