@@ -182,6 +182,16 @@ func (f *fleet) start(callers int) {
 	}
 }
 
+// mustGet makes calls one after another at a node, each of which the vendor must permit.
+func (n *fleetNode) mustGet(t *testing.T, calls int) {
+	t.Helper()
+	for range calls {
+		if status, err := n.get(t.Context()); status != http.StatusOK || err != nil {
+			t.Fatalf("got %d, %v; want 200", status, err)
+		}
+	}
+}
+
 // end stops a node's callers and closes it.
 func (n *fleetNode) end() {
 	n.stop()
@@ -266,11 +276,7 @@ func TestReloadLetsLeasesGo(t *testing.T) {
 		f := newFleet(t, 1)
 		n := f.nodes[0]
 		<-time.After(2 * fleetWindow)
-		for range 5 {
-			if status, err := n.get(t.Context()); status != http.StatusOK || err != nil {
-				t.Fatalf("got %d, %v; want 200", status, err)
-			}
-		}
+		n.mustGet(t, 5)
 		if err := n.ups.Apply(fleetSet(t, strings.Replace(fleetLimits, "60, window", "50, window", 1))); err != nil {
 			t.Fatal(err)
 		}
@@ -314,11 +320,7 @@ func TestCloseGivesBack(t *testing.T) {
 		f := newFleet(t, 1)
 		n := f.nodes[0]
 		<-time.After(2 * fleetWindow)
-		for range 5 {
-			if status, err := n.get(t.Context()); status != http.StatusOK || err != nil {
-				t.Fatalf("got %d, %v; want 200", status, err)
-			}
-		}
+		n.mustGet(t, 5)
 		n.ups.Close()
 		if last := f.store.last.Load(); last.Holds != 0 || last.Wants != 0 || len(last.Spent) != 5 {
 			t.Errorf("the last word: holds %d, wants %d, has spent %d, want 0, 0 and 5", last.Holds, last.Wants, len(last.Spent))

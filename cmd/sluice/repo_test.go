@@ -34,7 +34,7 @@ func TestRepoMachinePathIsSeen(t *testing.T) {
 		"a\n\"/" + "home/ann/go/x\" /" + "root/y": 2,
 		"GOBIN=/" + "root/go/bin":                 1,
 		"(/" + "Users/ann/x)":                     1,
-		"https://vendor.example/work/items":       0,
+		"https://vendor.example/" + "work/items":  0,
 		"/etc/sluice/a.yaml /tmp/x /workers/":     0,
 		"./home/page and homework/a":              0,
 	} {
