@@ -20,16 +20,6 @@ var laneNames = [Lanes]string{"critical", "interactive", "bulk"}
 // String is the lane's name, as configuration and metrics spell it.
 func (l Lane) String() string { return laneNames[l] }
 
-// ParseLane reads a lane's name.
-func ParseLane(name string) (Lane, bool) {
-	for lane, known := range laneNames {
-		if name == known {
-			return Lane(lane), true
-		}
-	}
-	return Bulk, false
-}
-
 // Sent is a call that is out. Whoever sent it gives it back, once, to Answer, Lost or Unsend.
 type Sent struct {
 	at       time.Duration
