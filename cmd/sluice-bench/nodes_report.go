@@ -35,7 +35,7 @@ var counted = []string{"fixed, random phase", "fixed from first call", "sliding 
 func makeLimiter(name string) limiter.Limiter {
 	for _, s := range zoo {
 		if s.name == name {
-			return s.make()
+			return s.make(phase)
 		}
 	}
 	return nil

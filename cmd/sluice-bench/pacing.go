@@ -19,35 +19,41 @@ const (
 // played is how many windows a trial lasts, and how often it is played with other chances.
 const (
 	playedWindows = 60
-	playedSeeds   = 3
+	playedSeeds   = 20
 )
 
 // species is a kind of limiter at a vendor, and what a configuration that knows it says.
 type species struct {
 	name  string
-	make  func() limiter.Limiter
+	make  func(phase time.Duration) limiter.Limiter
 	rule  shadow.Rule // its Kind and Burst when configured; Unknown: no kind of ours is its
 	least float64     // bars where nobody else spends: efficiency …
 	most  float64     // … and refusals per 1,000 calls
 }
 
-var phase = 41*time.Second + 123*time.Millisecond
+// phase is where the windows of the trial with the first seed begin.
+var phase = phaseOf(0)
+
+// phaseOf is where the windows of a trial with a seed begin; none begin on a second.
+func phaseOf(seed uint64) time.Duration {
+	return (41*time.Second + 123*time.Millisecond + time.Duration(seed)*(37*time.Second+71*time.Millisecond)) % length
+}
 
 // zoo is every limiter of the bench.
 var zoo = []species{
-	{name: "fixed, random phase", make: func() limiter.Limiter { return &limiter.Fixed{Limit: calls, Window: length, Phase: phase} },
+	{name: "fixed, random phase", make: func(phase time.Duration) limiter.Limiter { return &limiter.Fixed{Limit: calls, Window: length, Phase: phase} },
 		rule: shadow.Rule{Kind: shadow.Fixed}, least: 0.97},
-	{name: "fixed from first call", make: func() limiter.Limiter { return &limiter.FirstCall{Limit: calls, Window: length} },
+	{name: "fixed from first call", make: func(time.Duration) limiter.Limiter { return &limiter.FirstCall{Limit: calls, Window: length} },
 		rule: shadow.Rule{Kind: shadow.FirstCall}, least: 0.97},
-	{name: "sliding log", make: func() limiter.Limiter { return &limiter.SlidingLog{Limit: calls, Window: length} },
+	{name: "sliding log", make: func(time.Duration) limiter.Limiter { return &limiter.SlidingLog{Limit: calls, Window: length} },
 		rule: shadow.Rule{Kind: shadow.Sliding}, least: 0.97},
-	{name: "… counting refusals", make: func() limiter.Limiter { return &limiter.SlidingLog{Limit: calls, Window: length, CountsRefused: true} },
+	{name: "… counting refusals", make: func(time.Duration) limiter.Limiter { return &limiter.SlidingLog{Limit: calls, Window: length, CountsRefused: true} },
 		rule: shadow.Rule{Kind: shadow.Sliding}, least: 0.97},
-	{name: "sliding counter", make: func() limiter.Limiter { return &limiter.SlidingCounter{Limit: calls, Window: length, Phase: phase} },
+	{name: "sliding counter", make: func(phase time.Duration) limiter.Limiter { return &limiter.SlidingCounter{Limit: calls, Window: length, Phase: phase} },
 		least: 0.95, most: 5},
-	{name: "token bucket", make: func() limiter.Limiter { return &limiter.Bucket{Limit: calls, Window: length, Burst: calls} },
+	{name: "token bucket", make: func(time.Duration) limiter.Limiter { return &limiter.Bucket{Limit: calls, Window: length, Burst: calls} },
 		rule: shadow.Rule{Kind: shadow.Refill}, least: 0.97},
-	{name: "leaky, burst 10", make: func() limiter.Limiter { return &limiter.Bucket{Limit: calls, Window: length, Burst: 10} },
+	{name: "leaky, burst 10", make: func(time.Duration) limiter.Limiter { return &limiter.Bucket{Limit: calls, Window: length, Burst: 10} },
 		rule: shadow.Rule{Kind: shadow.Refill, Burst: 10}, least: 0.97, most: 2},
 }
 
@@ -77,7 +83,7 @@ func (f figures) keeps() float64      { return float64(f.theirGot) / float64(max
 func (s species) play(c circumstance) (f figures) {
 	for seed := range uint64(playedSeeds) {
 		t := trial{
-			limiter: s.make(), rule: shadow.Rule{Limit: calls, Window: length}, limit: calls, window: length, windows: playedWindows,
+			limiter: s.make(phaseOf(seed)), rule: shadow.Rule{Limit: calls, Window: length}, limit: calls, window: length, windows: playedWindows,
 			trip: c.trip, jitter: c.jitter, headers: c.headers, skew: c.skew, competitor: c.competitor, workers: 8, seed: seed + 1,
 		}
 		if c.configured {
@@ -275,7 +281,7 @@ func (b *bars) bursts() {
 			oracle := oracleWaits(arrivals, calls, length, phase, trip)
 			fmt.Printf("%-10.1f %6s", load, trip)
 			for _, kind := range []shadow.Kind{shadow.Unknown, shadow.Fixed} {
-				t := trial{limiter: zoo[0].make(), rule: shadow.Rule{Limit: calls, Window: length, Kind: kind}, limit: calls, window: length,
+				t := trial{limiter: zoo[0].make(phase), rule: shadow.Rule{Limit: calls, Window: length, Kind: kind}, limit: calls, window: length,
 					windows: playedWindows + 5, trip: trip, headers: 1, arrivals: arrivals, seed: 1}
 				o := t.run()
 				ratio := float64(o.waited) / float64(oracle)

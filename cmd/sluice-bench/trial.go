@@ -103,6 +103,9 @@ func (t *trial) run() outcome {
 		if h.at.After(end) {
 			break
 		}
+		if h.kind == wakes && !h.at.Equal(p.wake) { // an earlier one has taken its place
+			continue
+		}
 		p.happen(h)
 		if h.kind != reaches && h.kind != intrudes { // of those we know nothing
 			p.pump(h.at)

@@ -22,6 +22,7 @@ func (g *Governor) Answer(now time.Time, sent Sent, r Report) {
 		moved := g.reset.hear(t, sent.at, r.ResetAfter, g.framed() && g.window > 4*ResetSlack)
 		g.turned = moved > 0 && moved >= g.window/2
 		g.signs.crept = moved > 0 && !g.turned
+		g.signs.stays(g)
 		if g.turned {
 			g.strangers.clear()
 		}
@@ -90,6 +91,7 @@ func (g *Governor) reconcile(t time.Duration, sent Sent, r Report) {
 	modelled := g.rule.Kind != Unknown || g.refill.on && g.refill.signs >= enoughSigns
 	g.robbed = r.Refused && (before.ok && sent.seq <= before.upTo || modelled && sent.promise >= 0)
 	g.frame.hear(g, sent, left)
+	g.signs.full(g, r, left)
 	if g.window > 0 && t >= g.wholeT {
 		g.gainSigns(t, sent, before, left)
 		g.refill.hear(g, t, sent, left)
@@ -119,7 +121,7 @@ func (g *Governor) compare(t time.Duration, sent Sent, left int) (fresh int) {
 	g.signs.hear(g, used, least)
 	others := g.strangers.taken
 	if fresh = used - most - others; fresh > 0 {
-		g.strangers.add(t+g.window, fresh, g.window/grainsPerWindow)
+		g.strangers.add(t-g.trips.half(g.window)+g.window, fresh, g.window/grainsPerWindow)
 		return fresh
 	}
 	if surplus := others - max(0, used-least); surplus > 0 {

@@ -25,9 +25,11 @@
 //	free      the first answer named no limit and none is configured: nothing is held back
 //	counting  the models count; of what kind the limiter is they need not agree upon
 //	looking   no model has a place, but the vendor's reset has passed: one call goes alone to see; after one that came too early, the
-//	          next look waits 1.5, 3, 6 s longer (reset.go)
+//	          next look waits 1.5, 3, 6 s longer (reset.go). Where windows are beyond doubt, nobody else is there and no call can have
+//	          been counted on either side, all go at once (next.go, opened)
 //	sharing   somebody else spends: Remaining fell by more than our own calls. The places that are left are made to last for the
-//	          window, so that others find some, until nobody has been seen for a while (others.go, hold.go)
+//	          window, so that others find some, until nobody has been seen for a while (others.go, hold.go); over a long round
+//	          trip calls then go evenly (lag.go)
 //	shut      the vendor refused: nothing goes before it said, or before a pause that doubles with each refusal in a row (refusal.go)
 //
 // cold → trying | counting | free by the first answer; counting → looking when the places are spent; any → sharing by a lower word than our
@@ -153,13 +155,15 @@ func (g *Governor) Send(now time.Time, lane Lane) Sent {
 	if !g.known && g.out == 0 {
 		g.aloneT = t + max(aloneFor, 2*g.trips.usual)
 	}
-	left := g.left(t)
-	if left <= 0 {
-		if g.reset.known && t >= g.reset.due() {
-			g.reset.probed(t)
-		} else {
-			g.refill.look(t, g.window)
+	left, opened := g.left(t), g.opened(t)
+	switch seen := g.reset.known && t >= g.reset.due(); {
+	case seen && (left <= 0 || opened > g.seq):
+		if g.reset.probes < g.reset.due() {
+			g.reset.upTo = opened
 		}
+		g.reset.probed(t)
+	case left <= 0:
+		g.refill.look(t, g.window)
 	}
 	g.frame.send(g, t)
 	g.refill.send(g, t)

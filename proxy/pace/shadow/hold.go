@@ -41,7 +41,13 @@ func (g *Governor) hold(t time.Duration, lane Lane) int {
 }
 
 // theirs is how many calls of others come in d, and never more than the limit permits.
-func (g *Governor) theirs(d time.Duration) float64 { return g.others.per(d, g.window, g.pace()) }
+func (g *Governor) theirs(t, d time.Duration) float64 {
+	theirs := g.others.per(d, g.window, g.pace())
+	if g.lags(t) { // then most of theirs are not told from answers that were overtaken
+		theirs = max(theirs, float64(g.strangers.taken)*float64(d)/float64(g.window))
+	}
+	return theirs
+}
 
 // sharing tells whether somebody else spends the limit, and the vendor still says what is left. Where it no longer does, nobody knows, and
 // holding back would be for ever.
@@ -52,11 +58,13 @@ func (g *Governor) sharing(t time.Duration) bool {
 // leave is how many places are left to others while they spend too.
 func (g *Governor) leave(t time.Duration, lane Lane, ahead time.Duration) (back int) {
 	blind := t - g.told.sent + g.trips.usual/2 // how old the vendor's word will be when the next call gets there
-	switch kind := g.kind(); {
+	switch kind, lags := g.kind(), g.lags(t); {
+	case lags:
+		back = max(2, tail(g.theirs(t, blind), 0.5))
 	case kind == Refill: // the last place is a race all the time
-		back = max(1+int(g.pace()*float64(g.trips.usual)), tail(2*g.theirs(blind), 0.004))
+		back = max(1+int(g.pace()*float64(g.trips.usual)), tail(2*g.theirs(t, blind), 0.004))
 	case kind == Sliding || !g.framed() && !g.reset.known:
-		back = tail(g.theirs(blind), 0.5)
+		back = tail(g.theirs(t, blind), 0.5)
 		if back = max(1, back); blind < 3*g.window/time.Duration(2*g.limit) {
 			back = 2
 		}
@@ -65,7 +73,7 @@ func (g *Governor) leave(t time.Duration, lane Lane, ahead time.Duration) (back 
 		if g.rule.Kind == Unknown && g.trips.usual > g.window/60 { // a refusal is known of late, and by then the next call has gone
 			risk = 0.1
 		}
-		back = tail(g.theirs(blind), risk)
+		back = tail(g.theirs(t, blind), risk)
 		if lane == Bulk { // the places last as long as the window, so that others always find some
 			back = max(back, int(float64(g.limit)*float64(ahead)/float64(g.window)))
 		}

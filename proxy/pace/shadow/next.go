@@ -33,6 +33,9 @@ func (g *Governor) left(t time.Duration) int {
 	if g.told.ok {
 		best = max(best, min(g.told.left(g.seq), g.limit-g.out))
 	}
+	if opened := g.opened(t); opened > g.seq {
+		best = max(best, int(opened-g.seq))
+	}
 	if g.refill.sure {
 		best = max(best, g.refill.calls())
 	}
@@ -46,6 +49,21 @@ func (g *Governor) left(t time.Duration) int {
 // it says less than is so; and where others call too, the vendor's word says more.
 func (g *Governor) logs(t time.Duration) bool {
 	return g.window > 0 && !g.refill.sure && t >= g.wholeT && !g.racing(t)
+}
+
+// opened is the number of the last call that may go into a window that is open though no answer has said so yet: the limiter was found to
+// have windows beyond doubt, its reset has passed, and nobody else is there to take of the new one. It is 0 when none is.
+func (g *Governor) opened(t time.Duration) int64 {
+	sure := g.rule.Kind == Unknown && g.kind() == Fixed && g.signs.fixed >= 2*enoughSigns && g.signs.still
+	switch {
+	case !sure || !g.reset.known || t < g.reset.due() || g.refusal.streak > 0 || g.others.there():
+		return 0
+	case g.reset.probes >= g.reset.due():
+		return g.reset.upTo
+	case g.out == 0 && g.settledT <= g.reset.low:
+		return g.seq + int64(g.limit)
+	}
+	return 0
 }
 
 // racing tells whether others call too in a window that ends for all at once, and the vendor's word is fresh enough to go by.
@@ -84,7 +102,7 @@ func (g *Governor) next(t time.Duration, lane Lane) time.Duration {
 		return never
 	}
 	need := 1 + g.hold(t, lane)
-	if g.left(t) >= need {
+	if g.left(t)+g.soon(t) >= need {
 		return max(t, min(g.turn(t, lane), t+longestLook))
 	}
 	next := max(g.change(t, need), g.turn(t, lane))
@@ -108,15 +126,6 @@ func (g *Governor) next(t time.Duration, lane Lane) time.Duration {
 
 // longestLook is how long who waits goes without asking again.
 const longestLook = 5 * time.Second
-
-// turn is when the next bulk call may go where others call too and no window ends for all at once: evenly, so that places come free
-// evenly and others find some at any time.
-func (g *Governor) turn(t time.Duration, lane Lane) time.Duration {
-	if lane != Bulk || !g.sharing(t) || g.framed() || g.kind() == Refill || g.window <= 0 {
-		return 0
-	}
-	return g.lastT + g.window*19/time.Duration(20*g.limit) // a little faster than the limit, to make up for pauses
-}
 
 // alone tells whether the others wait for what the first call's answer says.
 func (g *Governor) alone(t time.Duration) bool { return !g.known && g.out > 0 && g.aloneT > t }

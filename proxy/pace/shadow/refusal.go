@@ -24,6 +24,10 @@ func (g *Governor) refused(t time.Duration, r Report, spare int) {
 	if first {
 		g.surprise(t, r, spare)
 	}
+	if g.raced(t, r) {
+		g.known = true
+		return
+	}
 	pause := min(refusedPause<<min(g.refusal.streak-1, 4), refusedPauseMax)
 	switch {
 	case r.RetryAfter > 0:
@@ -39,6 +43,11 @@ func (g *Governor) refused(t time.Duration, r Report, spare int) {
 	}
 	pause = max(min(pause, longestShut), g.rule.Penalty)
 	g.refusal.shutT = max(g.refusal.shutT, t+pause)
+}
+
+// raced tells whether a refusal is but a place that somebody else was faster to take, of which the answer says enough.
+func (g *Governor) raced(t time.Duration, r Report) bool {
+	return g.refusal.streak == 1 && g.lags(t) && r.HasRemaining && r.RetryAfter <= 0 && g.rule.Penalty == 0
 }
 
 // surprise draws the lesson of a refusal while spare places should have been left.

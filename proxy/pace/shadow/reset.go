@@ -7,8 +7,11 @@ type reset struct {
 	known  bool
 	low    time.Duration // not before
 	up     time.Duration // by then, as far as the headers tell
+	at     time.Duration // when it was first heard of
+	same   int           // how often it was heard of again
 	probes time.Duration // when a call last went because the reset had passed
 	delay  time.Duration // how much later than up the next one may: a refusal there moves it
+	upTo   int64         // number of the last call that may go since then, in the window that had opened; 0 = only the one that looks
 	length time.Duration // longest time from an answer to the reset that it named
 }
 
@@ -24,8 +27,13 @@ func (r *reset) hear(t, sent, d time.Duration, framed bool) (moved time.Duration
 	r.length = max(r.length, d)
 	if l, u := max(r.low, low), min(r.up, up); framed && r.known && l <= u {
 		r.low, r.up = l, u
+		r.same++
 		return 0
 	}
+	if framed && r.known && up < r.low && sent < r.at { // of the window before: that answer was overtaken
+		return 0
+	}
+	r.at, r.same = t, 0
 	if r.known && low > r.up {
 		moved = up - r.up
 		r.delay = 0

@@ -6,6 +6,9 @@ package shadow
 type signs struct {
 	fixed, sliding int
 	crept          bool // its reset is a little later than the one before, as no window's is
+	most           int  // the most places that were ever left
+	uneven         int  // its reset is nearer than that of a bucket that once held so many
+	still          bool // its reset stays while calls are counted, as no bucket's does
 	passed         bool // the answer that is being read was to a call sent after the reset
 }
 
@@ -35,6 +38,16 @@ func (g *Governor) framed() bool {
 	return false
 }
 
+// stays draws the lesson of a reset that is the same as before, or is another one: a bucket's moves on with each call.
+func (s *signs) stays(g *Governor) {
+	switch {
+	case s.crept:
+		s.still = false
+	case g.pace() > 0 && float64(g.reset.same) > 4*g.pace()*float64(ResetSlack+g.trips.usual):
+		s.still = true
+	}
+}
+
 // reset notes, before an answer's reset is taken over, whether the one that was known had passed.
 func (s *signs) reset(g *Governor, sent Sent) {
 	s.passed = g.reset.known && sent.at >= g.reset.up
@@ -58,4 +71,18 @@ func (s *signs) hear(g *Governor, used, least int) {
 		s.fixed = 0
 	}
 	s.passed, s.crept = false, false
+}
+
+// full holds an answer's reset against when a bucket would be full again: of one that holds so many places as were once left, with left
+// in it now.
+func (s *signs) full(g *Governor, r Report, left int) {
+	s.most = max(s.most, left)
+	if !r.HasReset || r.Refused || g.pace() <= 0 {
+		return
+	}
+	if back := g.pace() * float64(r.ResetAfter+ResetSlack); back+float64(left) < float64(s.most)/2 {
+		s.uneven = min(s.uneven+1, 2*enoughSigns)
+	} else {
+		s.uneven = max(s.uneven-1, 0)
+	}
 }

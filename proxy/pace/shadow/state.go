@@ -26,7 +26,7 @@ func (g *Governor) State(now time.Time) State {
 	g.expire(t)
 	s := State{
 		Kind: g.kind(), Configured: g.rule.Kind != Unknown, Limit: g.limit, Window: g.window, Concurrent: g.rule.Concurrent > 0,
-		Left: -1, Out: g.out, Shut: max(0, g.refusal.shutT-t), Others: g.theirs(g.window), Trip: g.trips.usual,
+		Left: -1, Out: g.out, Shut: max(0, g.refusal.shutT-t), Others: g.theirs(t, g.window), Trip: g.trips.usual,
 	}
 	if g.limit > 0 && !g.rule.Shared {
 		s.Left = max(0, g.left(t))
@@ -65,7 +65,7 @@ func (g *Governor) Why(now time.Time, lane Lane) string {
 		}
 		return fmt.Sprintf("all %d places of %s are taken; one comes free in %s", g.limit, short(g.window), short(g.unspaced(t, lane, 0)))
 	case at > t && g.others.there():
-		return fmt.Sprintf("%d places are left and kept for others, who make %.0f calls per window", g.left(t), g.theirs(g.window))
+		return fmt.Sprintf("%d places are left and kept for others, who make %.0f calls per window", g.left(t), g.theirs(t, g.window))
 	case at > t:
 		return fmt.Sprintf("%d places are left and kept for calls of more urgent lanes and for the end of the window", g.left(t))
 	case g.spaced(t, lane) && g.spacing[lane].TokensAt(now) < 1:
