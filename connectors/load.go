@@ -14,16 +14,13 @@ import (
 )
 
 // Environment is what a configuration meets outside its files. The zero Environment overrides nothing and resolves no
-// ${env:…}; [Process] is the real one.
+// ${env:…}.
 type Environment struct {
 	Vars     []string                           // NAME=value: SLUICE_… overrides scalars, ${env:NAME} finds its secret
 	Reserved []string                           // names of SLUICE_… variables that are no override, such as SLUICE_CONFIG
 	Folder   string                             // what Load puts before the names of its files, in faults and in Set.Files
 	Open     func(path string) (fs.File, error) // opens secrets and certificates; nil = os.Open
 }
-
-// Process returns the environment of this process.
-func Process() Environment { return Environment{Vars: os.Environ()} }
 
 func (e Environment) lookup(name string) (string, bool) {
 	for _, pair := range slices.Backward(e.Vars) {

@@ -41,17 +41,25 @@ func phaseOf(seed uint64) time.Duration {
 
 // zoo is every limiter of the bench.
 var zoo = []species{
-	{name: "fixed, random phase", make: func(phase time.Duration) limiter.Limiter { return &limiter.Fixed{Limit: calls, Window: length, Phase: phase} },
+	{name: "fixed, random phase", make: func(phase time.Duration) limiter.Limiter {
+		return &limiter.Fixed{Limit: calls, Window: length, Phase: phase}
+	},
 		rule: shadow.Rule{Kind: shadow.Fixed}, least: 0.97},
 	{name: "fixed from first call", make: func(time.Duration) limiter.Limiter { return &limiter.FirstCall{Limit: calls, Window: length} },
 		rule: shadow.Rule{Kind: shadow.FirstCall}, least: 0.97},
 	{name: "sliding log", make: func(time.Duration) limiter.Limiter { return &limiter.SlidingLog{Limit: calls, Window: length} },
 		rule: shadow.Rule{Kind: shadow.Sliding}, least: 0.97},
-	{name: "… counting refusals", make: func(time.Duration) limiter.Limiter { return &limiter.SlidingLog{Limit: calls, Window: length, CountsRefused: true} },
+	{name: "… counting refusals", make: func(time.Duration) limiter.Limiter {
+		return &limiter.SlidingLog{Limit: calls, Window: length, CountsRefused: true}
+	},
 		rule: shadow.Rule{Kind: shadow.Sliding}, least: 0.97},
-	{name: "sliding counter", make: func(phase time.Duration) limiter.Limiter { return &limiter.SlidingCounter{Limit: calls, Window: length, Phase: phase} },
+	{name: "sliding counter", make: func(phase time.Duration) limiter.Limiter {
+		return &limiter.SlidingCounter{Limit: calls, Window: length, Phase: phase}
+	},
 		least: 0.95, most: 5},
-	{name: "token bucket", make: func(time.Duration) limiter.Limiter { return &limiter.Bucket{Limit: calls, Window: length, Burst: calls} },
+	{name: "token bucket", make: func(time.Duration) limiter.Limiter {
+		return &limiter.Bucket{Limit: calls, Window: length, Burst: calls}
+	},
 		rule: shadow.Rule{Kind: shadow.Refill}, least: 0.97},
 	{name: "leaky, burst 10", make: func(time.Duration) limiter.Limiter { return &limiter.Bucket{Limit: calls, Window: length, Burst: 10} },
 		rule: shadow.Rule{Kind: shadow.Refill, Burst: 10}, least: 0.97, most: 2},

@@ -27,7 +27,7 @@ func FromRequest(h *fasthttp.RequestHeader) (http.Header, error) {
 		m, err := parseFields(string(raw), true)
 		return m.header, err
 	}
-	return gather(h.All(), true), nil
+	return gather(h.All()), nil
 }
 
 // ToRequest adds header to h in the spelling that came in. It switches h's special treatment of some names off, which would
@@ -46,12 +46,6 @@ func ToRequest(header http.Header, h *fasthttp.RequestHeader) {
 			h.Add(spelled, v)
 		}
 	}
-}
-
-// FromResponse copies the end-to-end headers out of h, as FromRequest does. fasthttp has already merged what it merges
-// (a second Content-Type or Server, the spelling of those names); the chain's own answers never pass through it.
-func FromResponse(h *fasthttp.ResponseHeader) http.Header {
-	return gather(h.All(), false)
 }
 
 // ToResponse adds header to h in the spelling that came in, without Content-Length and the hop-by-hop headers. fasthttp holds
@@ -99,14 +93,14 @@ func spelling(odd []string, name string) string {
 }
 
 // gather rebuilds header lines from fasthttp's view of them and reads those, so that all values share one string.
-func gather(all iter.Seq2[[]byte, []byte], request bool) http.Header {
+func gather(all iter.Seq2[[]byte, []byte]) http.Header {
 	var block []byte
 	for k, v := range all {
 		if len(k) > 0 && token(string(k)) {
 			block = append(append(append(append(block, k...), ": "...), v...), "\r\n"...)
 		}
 	}
-	m, _ := parseFields(string(block), request) // what was read before a fault is still the peer's
+	m, _ := parseFields(string(block), true) // what was read before a fault is still the peer's
 	return m.header
 }
 
