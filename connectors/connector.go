@@ -24,6 +24,7 @@ type Connector struct {
 	Retry             Retry
 	Timeouts          Timeouts
 	Tests             []Test
+	Resources         []*Resource // what can be aggregated, in the file's order
 
 	rules  []*Rule
 	counts []count // what rules were made of, in the same order

@@ -1,0 +1,33 @@
+// Package triggers is about facts: what an event is, and later who is told of it. Everybody makes events, and nobody need know who acts on
+// them, so this package lies at the bottom of the house and imports nothing of ours but internal/fault.
+package triggers
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is a fact about an identity, an account or a run. It never changes. ID is derived from what happened, not drawn: whoever finds the
+// same fact a second time gives it the same ID, so that it is told once.
+type Event struct {
+	ID      string          // at most 64 characters; equal for the same fact
+	Tenant  string          // "" where there is one
+	Type    string          // a trigger's id, one of those below or of a custom trigger
+	Source  string          // the connection
+	Subject string          // the native id of whom it is about; events of one subject are told in order
+	Time    time.Time       // when it was found, UTC, in whole microseconds (the databases keep no more)
+	Data    json.RawMessage // the trigger's input, as its schema says
+}
+
+// Triggers of SailPoint's catalogue that an aggregation emits. The payloads are those of its published OpenAPI (v2026, schemas under
+// trigger/example-input).
+const (
+	IdentityCreated              = "idn:identity-created"
+	IdentityAttributesChanged    = "idn:identity-attributes-changed"
+	IdentityDeleted              = "idn:identity-deleted"
+	AccountAggregationCompleted  = "idn:account-aggregation-completed"
+	AggregationAccountsCollected = "idn:aggregation-accounts-collected"
+)
+
+// AggregationHeld is ours: a run found so much gone or changed at once that an operator must approve it.
+const AggregationHeld = "sluice:aggregation-held"
