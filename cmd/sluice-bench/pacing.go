@@ -41,8 +41,8 @@ func phaseOf(seed uint64) time.Duration {
 
 // zoo is every limiter of the bench.
 var zoo = []species{
-	{name: "fixed, random phase", make: func(phase time.Duration) limiter.Limiter {
-		return &limiter.Fixed{Limit: calls, Window: length, Phase: phase}
+	{name: "fixed, random phase", make: func(at time.Duration) limiter.Limiter {
+		return &limiter.Fixed{Limit: calls, Window: length, Phase: at}
 	},
 		rule: shadow.Rule{Kind: shadow.Fixed}, least: 0.97},
 	{name: "fixed from first call", make: func(time.Duration) limiter.Limiter { return &limiter.FirstCall{Limit: calls, Window: length} },
@@ -53,8 +53,8 @@ var zoo = []species{
 		return &limiter.SlidingLog{Limit: calls, Window: length, CountsRefused: true}
 	},
 		rule: shadow.Rule{Kind: shadow.Sliding}, least: 0.97},
-	{name: "sliding counter", make: func(phase time.Duration) limiter.Limiter {
-		return &limiter.SlidingCounter{Limit: calls, Window: length, Phase: phase}
+	{name: "sliding counter", make: func(at time.Duration) limiter.Limiter {
+		return &limiter.SlidingCounter{Limit: calls, Window: length, Phase: at}
 	},
 		least: 0.95, most: 5},
 	{name: "token bucket", make: func(time.Duration) limiter.Limiter {

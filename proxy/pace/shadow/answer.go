@@ -32,6 +32,7 @@ func (g *Governor) Answer(now time.Time, sent Sent, r Report) {
 		g.reconcile(t, sent, r)
 	}
 	if r.Refused {
+		g.signs.afresh = 0
 		g.frame.refuse(sent)
 	}
 	g.settle(t, sent, r.Refused)
@@ -92,6 +93,7 @@ func (g *Governor) reconcile(t time.Duration, sent Sent, r Report) {
 	g.robbed = r.Refused && (before.ok && sent.seq <= before.upTo || modelled && sent.promise >= 0)
 	g.frame.hear(g, sent, left)
 	g.signs.full(g, r, left)
+	g.signs.begins(g.limit-left <= int(sent.out)+1)
 	if g.window > 0 && t >= g.wholeT {
 		g.gainSigns(t, sent, before, left)
 		g.refill.hear(g, t, sent, left)

@@ -25,8 +25,8 @@
 //	free      the first answer named no limit and none is configured: nothing is held back
 //	counting  the models count; of what kind the limiter is they need not agree upon
 //	looking   no model has a place, but the vendor's reset has passed: one call goes alone to see; after one that came too early, the
-//	          next look waits 1.5, 3, 6 s longer (reset.go). Where windows are beyond doubt, nobody else is there and no call can have
-//	          been counted on either side, all go at once (next.go, opened)
+//	          next look waits 1.5, 3, 6 s longer (reset.go). Where it did so three times in a row, nobody else is there and no call
+//	          can have been counted on either side, half of a window's go at once (next.go, opened)
 //	sharing   somebody else spends: Remaining fell by more than our own calls. The places that are left are made to last for the
 //	          window, so that others find some, until nobody has been seen for a while (others.go, hold.go); over a long round
 //	          trip calls then go evenly (lag.go)
@@ -40,7 +40,8 @@
 // What kind of limiter it is (Kind) is configured or found out: a call of ours that must still be in a sliding span and is no longer counted
 // shows a fixed window; a reset that creeps while all calls are still counted, a sliding log (signs.go); places that come back while
 // nothing has left the window, or a refusal while places should have been left, a bucket or a sliding counter, before which calls then go
-// at an even pace (answer.go, refusal.go). Being wrong about the kind costs some places or a refusal, never a flood: the log stays.
+// at an even pace (answer.go, refusal.go). Being wrong about the kind costs some places or a refusal, and never more than half a
+// limit once, when a limiter that had shown windows time and again has changed: the log stays.
 package shadow
 
 import (

@@ -3,8 +3,9 @@ package shadow
 import "time"
 
 // Where a round trip takes longer than it takes for a place to come free, the vendor's word is several calls old whenever it comes. Who
-// shares a limit that frees place by place with others then goes evenly, at the pace that they leave, by how many of theirs the log
-// holds, and keeps one place more; what comes free while a call is on its way is its to take.
+// shares a limit that frees place by place with others then goes evenly, at the pace that they leave, but not at less than half the
+// limit's, or both would give way to each other for ever; others are counted by the places of the log that are theirs, one place more is
+// kept, and what comes free while a call is on its way is its to take.
 
 // lags tells whether that is so.
 func (g *Governor) lags(t time.Duration) bool {
@@ -28,7 +29,7 @@ func (g *Governor) turn(t time.Duration, lane Lane) time.Duration {
 	case lane != Bulk || g.window <= 0 || g.framed() || !g.sharing(t):
 		return 0
 	case lags:
-		return g.lastT + time.Duration(0.93*float64(g.window)/max(1, float64(g.limit)-g.theirs(t, g.window)))
+		return g.lastT + time.Duration(0.93*float64(g.window)/max(float64(g.limit)/2, float64(g.limit)-g.theirs(t, g.window)))
 	case g.kind() == Refill:
 		return 0
 	}

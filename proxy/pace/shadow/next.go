@@ -51,17 +51,17 @@ func (g *Governor) logs(t time.Duration) bool {
 	return g.window > 0 && !g.refill.sure && t >= g.wholeT && !g.racing(t)
 }
 
-// opened is the number of the last call that may go into a window that is open though no answer has said so yet: the limiter was found to
-// have windows beyond doubt, its reset has passed, and nobody else is there to take of the new one. It is 0 when none is.
+// opened is the number of the last call that may go into a window that is open though no answer has said so yet: the limiter has shown that
+// it has windows, its reset has passed, no call can be counted on either side, and nobody else is there to take of the new one. That is
+// half of it, so that a limiter that has changed refuses no more than that; one answer gives the rest. It is 0 when no window is open so.
 func (g *Governor) opened(t time.Duration) int64 {
-	sure := g.rule.Kind == Unknown && g.kind() == Fixed && g.signs.fixed >= 2*enoughSigns && g.signs.still
 	switch {
-	case !sure || !g.reset.known || t < g.reset.due() || g.refusal.streak > 0 || g.others.there():
+	case !g.signs.windows(g) || !g.reset.known || t < g.reset.due() || g.refusal.streak > 0 || g.others.there():
 		return 0
 	case g.reset.probes >= g.reset.due():
 		return g.reset.upTo
 	case g.out == 0 && g.settledT <= g.reset.low:
-		return g.seq + int64(g.limit)
+		return g.seq + int64((g.limit+1)/2)
 	}
 	return 0
 }

@@ -20,6 +20,7 @@ func (g *Governor) refused(t time.Duration, r Report, spare int) {
 	g.known = false // the next call goes alone
 	if g.reset.known && g.reset.probes > 0 && g.reset.probes >= g.reset.up && g.told.left(g.seq) <= 0 {
 		g.reset.early()
+		g.signs.early = true
 	}
 	if first {
 		g.surprise(t, r, spare)

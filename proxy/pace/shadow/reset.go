@@ -11,7 +11,7 @@ type reset struct {
 	same   int           // how often it was heard of again
 	probes time.Duration // when a call last went because the reset had passed
 	delay  time.Duration // how much later than up the next one may: a refusal there moves it
-	upTo   int64         // number of the last call that may go since then, in the window that had opened; 0 = only the one that looks
+	upTo   int64         // while probes is past the reset: number of the last call that may go into the window that had opened then
 	length time.Duration // longest time from an answer to the reset that it named
 }
 

@@ -5,6 +5,8 @@ package shadow
 // sliding one.
 type signs struct {
 	fixed, sliding int
+	early          bool // a reset has passed once and the vendor still refused
+	afresh         int  // answers in a row, to calls after a reset, that count nothing but what was sent since
 	crept          bool // its reset is a little later than the one before, as no window's is
 	most           int  // the most places that were ever left
 	uneven         int  // its reset is nearer than that of a bucket that once held so many
@@ -71,6 +73,22 @@ func (s *signs) hear(g *Governor, used, least int) {
 		s.fixed = 0
 	}
 	s.passed, s.crept = false, false
+}
+
+// begins notes, of an answer to a call after the reset, whether the vendor counts nothing but what has been sent since.
+func (s *signs) begins(afresh bool) {
+	switch {
+	case s.passed && afresh:
+		s.afresh = min(s.afresh+1, enoughSigns)
+	case s.passed:
+		s.afresh = 0
+	}
+}
+
+// windows tells whether the limiter has shown over and over that all places come back when its reset has passed. A window of our own guess
+// proves nothing: calls may leave a sliding one before it ends.
+func (s *signs) windows(g *Governor) bool {
+	return g.rule.Kind == Unknown && (g.rule.Window > 0 || g.named) && g.kind() == Fixed && s.afresh >= enoughSigns && s.still && !s.early
 }
 
 // full holds an answer's reset against when a bucket would be full again: of one that holds so many places as were once left, with left
