@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,7 @@ type desk struct {
 	*testing.T
 	*house
 	vendor  *teamdynamix.Vendor
+	arrived *atomic.Int64 // calls at the vendor, those of the auditor not among them
 	headers []string // what each of its calls says of who it is
 	token   string   // of an auditor, who asks the vendor itself, from another address
 }
@@ -30,11 +32,17 @@ var signIns = []string{"passthrough", "managed"}
 func newDesk(t *testing.T, signIn, more string, edit func(shipped string) string) *desk {
 	t.Helper()
 	vendor := teamdynamix.New(teamdynamix.Options{People: 20, Groups: 6})
-	return newDeskAt(t, vendor, serve(t, vendor), signIn, more, edit)
+	return newDeskAt(t, vendor, vendor, signIn, more, edit)
 }
 
-func newDeskAt(t *testing.T, vendor *teamdynamix.Vendor, base, signIn, more string, edit func(shipped string) string) *desk {
+// newDeskAt is newDesk before a vendor with a gate in front of it.
+func newDeskAt(t *testing.T, vendor *teamdynamix.Vendor, gate http.Handler, signIn, more string, edit func(shipped string) string) *desk {
 	t.Helper()
+	arrived := new(atomic.Int64) // the vendor's own count may come after its answer
+	base := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived.Add(1)
+		gate.ServeHTTP(w, r)
+	}))
 	key, hash := connectors.NewKey()
 	o := vendor.Options()
 	connection, keys := "", fmt.Sprintf(`{"BEID":%q,"WebServicesKey":%q}`, o.BEID, o.WebServicesKey)
@@ -46,7 +54,7 @@ func newDeskAt(t *testing.T, vendor *teamdynamix.Vendor, base, signIn, more stri
 	if edit != nil {
 		changed["teamdynamix"] = edit(shipped(t, "teamdynamix"))
 	}
-	d := &desk{T: t, vendor: vendor, headers: []string{"X-Sluice-Key", key}}
+	d := &desk{T: t, vendor: vendor, arrived: arrived, headers: []string{"X-Sluice-Key", key}}
 	d.house = open(t, load(t, atVendor(base, connection+fmt.Sprintf("consumers:\n  iga: {keys: [%q]}\n", hash)+more), changed, "BEID="+o.BEID, "KEY="+o.WebServicesKey))
 	resp, text := d.do("POST", "/api/auth/loginadmin", keys)
 	var got struct {
@@ -86,7 +94,7 @@ func (d *desk) audit(method, path, body string) string {
 }
 
 // calls is how many calls the vendor got through the house.
-func (d *desk) calls() int { return d.vendor.Stats().Addresses["127.0.0.1"] }
+func (d *desk) calls() int { return int(d.arrived.Load()) }
 
 // record is a JSON object as it came.
 type record = map[string]any
