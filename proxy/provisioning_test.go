@@ -21,8 +21,8 @@ type desk struct {
 	*house
 	vendor  *teamdynamix.Vendor
 	arrived *atomic.Int64 // calls at the vendor, those of the auditor not among them
-	headers []string // what each of its calls says of who it is
-	token   string   // of an auditor, who asks the vendor itself, from another address
+	headers []string      // what each of its calls says of who it is
+	token   string        // of an auditor, who asks the vendor itself, from another address
 }
 
 // signIns are the two ways in which a connection signs in. In both of them a connector does first what it always does: it asks for a token.
