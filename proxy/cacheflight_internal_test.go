@@ -106,8 +106,9 @@ func TestCacheAnotherLeadsWhenTheLeaderHangsUp(t *testing.T) {
 			}
 		})
 		results, hangUp := c.sendTogether(t, 5)
-		hangUp[0]() // who leads
 		hangUp[3]() // who waits
+		synctest.Wait()
+		hangUp[0]() // who leads; none of those who are left hangs up, whichever of them leads next
 		synctest.Wait()
 		if c.called() != 2 {
 			t.Errorf("after the leader hung up: got %d calls, want 2", c.called())

@@ -73,9 +73,10 @@ func (c *callerConn) SyscallConn() (syscall.RawConn, error) {
 }
 
 // What is read of a request that was refused, for the sake of an answer that arrives: a kernel that closes over unread bytes
-// resets the connection, and the caller sees that instead of the answer.
+// resets the connection, and the caller sees that instead of the answer. Most clients send all of a body before they look for an
+// answer, and on a fast network a few megabytes are here before the answer is there: it is the time that bounds what this costs.
 const (
-	lingerBytes = 1 << 20
+	lingerBytes = 16 << 20
 	lingerTime  = time.Second
 )
 

@@ -73,6 +73,16 @@ func load(t testing.TB, sluice string, more map[string]string, vars ...string) *
 	return set
 }
 
+// shipped is the text of a connector that the binary brings.
+func shipped(t testing.TB, name string) string {
+	t.Helper()
+	data, err := fs.ReadFile(configs.FS, "connectors/"+name+".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // open builds a house of set and serves it until the test ends.
 func open(t testing.TB, set *connectors.Set) *house {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -133,6 +134,8 @@ func verdict(ctx context.Context, at phase, err error) *fault.Error {
 		return says(http.StatusGatewayTimeout, "vendor_timeout", slow[at])
 	case isTLS(err):
 		return says(http.StatusBadGateway, "vendor_tls", "no trusted TLS session with the vendor; the log says which certificate or version is at fault")
+	case errors.Is(err, errProtocol) && errors.Is(err, io.ErrUnexpectedEOF):
+		return says(http.StatusBadGateway, "vendor_protocol", "the vendor's answer broke off before its end; whether it acted is unknown")
 	case errors.Is(err, errProtocol):
 		return says(http.StatusBadGateway, "vendor_protocol", "the vendor's answer is not valid HTTP and was thrown away")
 	}
