@@ -1,0 +1,200 @@
+package aggregation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"sluice/connectors"
+	"sluice/transforms"
+)
+
+// Reader reads one resource of one connection by one of its plans, in three parts that may run in jobs of their own: List calls for the
+// listing and the joins, Settle puts their rows together and says which accounts need a call of their own, and Detail makes those calls.
+// All that has to survive a crash lies with the interfaces below, so that the memory of a Reader does not grow with the people it reads.
+type Reader struct {
+	Pager    Pager
+	Resource *connectors.Resource
+	Plan     *connectors.Plan
+	Others   func(name string) *connectors.Resource // the connector's, for the lists that joins go over
+	Now      func() time.Time                       // nil: time.Now
+}
+
+// Row is a row of one of the lists that a plan reads.
+type Row struct {
+	Step int             // which list, counted from 0: the lists that joins go over, then the resource's own, then the joins
+	ID   string          // its key; of a join, the key of the account that it adds to
+	JSON json.RawMessage // canonical; of a join, what it adds
+}
+
+// Batch is rows of one list that are kept together. Whatever is kept of the same Step and Over numbered First or above is of a call that
+// was broken off, and goes before these rows come.
+type Batch struct {
+	Step  int
+	Over  string // of a join, the key of the row that the call is for
+	First int    // number of the first row among those of Step and Over
+	Rows  []Row  // may be none
+}
+
+// Checkpoint is where List goes on. It is small and kept as JSON; its zero value is the beginning.
+type Checkpoint struct {
+	Step int      `json:"step"`
+	Over string   `json:"over,omitempty"`
+	Page Position `json:"page"`
+	Done bool     `json:"done,omitempty"` // there is nothing left to list
+}
+
+// Lists keeps the rows that a run has listed, until it is settled.
+type Lists interface {
+	// Keep keeps a batch and the checkpoint, both or neither.
+	Keep(ctx context.Context, b Batch, at Checkpoint) error
+	// Rows returns the rows of the steps first to last whose ID is not below from, in order of ID (bytewise), then step, then over, then
+	// number.
+	Rows(ctx context.Context, first, last int, from string) iter.Seq2[Row, error]
+}
+
+// step is one list of a plan.
+type step struct {
+	name  string
+	list  *connectors.Listing
+	key   *transforms.Query // of a row
+	join  *connectors.Join  // nil: the rows are kept as they are
+	over  int               // of a join: the step whose rows it goes over; -1: it is one call
+	empty string            // what an empty list of it is called
+}
+
+// steps returns the lists of the plan in the order in which they are read, and which of them is the resource's own.
+func (r *Reader) steps() (steps []step, own int, err error) {
+	over := map[string]int{"": -1}
+	for i := range r.Plan.Joins {
+		name := r.Plan.Joins[i].Over
+		if _, known := over[name]; known || name == r.Resource.Name {
+			continue
+		}
+		other := r.Others(name)
+		if other == nil || len(other.Plans) == 0 {
+			return nil, 0, fmt.Errorf("plan %s: joins over %s, which is no resource of the connector", r.Plan.Name, name)
+		}
+		over[name] = len(steps)
+		steps = append(steps, step{name: name, list: &other.Plans[0].List, key: other.Key, over: -1})
+	}
+	own = len(steps)
+	over[r.Resource.Name] = own
+	steps = append(steps, step{name: r.Resource.Name, list: &r.Plan.List, key: r.Resource.Key, over: -1})
+	for i := range r.Plan.Joins {
+		join := &r.Plan.Joins[i]
+		steps = append(steps, step{name: fmt.Sprintf("join %d", i+1), list: &join.List, key: join.Owner, join: join, over: over[join.Over]})
+	}
+	return steps, own, nil
+}
+
+// List reads the listing and the joins from a checkpoint on. Each page is kept before the next call goes, so that a crash repeats at most
+// the call under way. An error ends it; what Retryable says of it tells whether the same checkpoint is worth another try.
+func (r *Reader) List(ctx context.Context, lists Lists, from Checkpoint) error {
+	steps, _, err := r.steps()
+	if err != nil || from.Done {
+		return err
+	}
+	for i := from.Step; i < len(steps); i++ {
+		if i > from.Step {
+			from = Checkpoint{Step: i}
+		}
+		if err := r.listStep(ctx, lists, steps, from); err != nil {
+			return fmt.Errorf("%s: %w", steps[i].name, err)
+		}
+	}
+	return lists.Keep(ctx, Batch{Step: len(steps)}, Checkpoint{Step: len(steps), Done: true})
+}
+
+// listStep reads one list, or the lists of one join over all its rows.
+func (r *Reader) listStep(ctx context.Context, lists Lists, steps []step, from Checkpoint) error {
+	s := &steps[from.Step]
+	if s.join == nil || s.over < 0 {
+		return r.listOne(ctx, lists, s, from, Variables{})
+	}
+	last := ""
+	for row, err := range lists.Rows(ctx, s.over, s.over, from.Over) {
+		switch {
+		case err != nil:
+			return err
+		case row.ID == last:
+			continue // the list moved while it was read, and has the row twice
+		}
+		last = row.ID
+		at := Checkpoint{Step: from.Step, Over: row.ID}
+		if row.ID == from.Over {
+			at = from
+		}
+		var v Variables
+		if v, err = overVariables(row); err != nil {
+			return err
+		}
+		if err := r.listOne(ctx, lists, s, at, v); err != nil {
+			return fmt.Errorf("for %s: %w", row.ID, err)
+		}
+	}
+	return nil
+}
+
+// overVariables are $key and $over of a join's call.
+func overVariables(row Row) (Variables, error) {
+	over, err := parseDocument(row.JSON)
+	return Variables{Key: row.ID, Over: over}, err
+}
+
+// listOne reads one list to its end.
+func (r *Reader) listOne(ctx context.Context, lists Lists, s *step, from Checkpoint, v Variables) error {
+	return r.Pager.Pages(ctx, s.list, v, from.Page, func(p Page) error {
+		b := Batch{Step: from.Step, Over: from.Over, First: p.First, Rows: make([]Row, 0, len(p.Rows))}
+		for i, item := range p.Rows {
+			row, ok, err := s.row(from.Step, item, v.Over)
+			if err != nil {
+				return fmt.Errorf("row %d: %w", p.First+i+1, err)
+			}
+			if ok {
+				b.Rows = append(b.Rows, row)
+			}
+		}
+		return lists.Keep(ctx, b, Checkpoint{Step: from.Step, Over: from.Over, Page: p.At})
+	})
+}
+
+// row makes of an item what is kept of it; ok is false for one of a join that adds nothing to anybody.
+func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
+	if s.join == nil {
+		id, ok := s.key.Text(item)
+		if !ok {
+			return Row{}, false, fmt.Errorf("key: %s gives neither a text nor a number", s.key)
+		}
+		b, err := canonicalJSON(item)
+		return Row{n, id, b}, true, err
+	}
+	owner, err := s.key.Value(item)
+	if err != nil {
+		return Row{}, false, fmt.Errorf("owner: %w", err)
+	}
+	id, ok := textOf(owner)
+	if !ok && owner != nil {
+		return Row{}, false, fmt.Errorf("owner: %s gives neither a text nor a number", s.key)
+	}
+	if id == "" {
+		return Row{}, false, nil
+	}
+	add, err := s.join.Add.Value(item, over)
+	if err != nil {
+		return Row{}, false, fmt.Errorf("add: %w", err)
+	}
+	if add == nil {
+		return Row{}, false, nil
+	}
+	if _, object := add.(map[string]any); !object {
+		return Row{}, false, fmt.Errorf("add: %s gives no object", s.join.Add)
+	}
+	b, err := canonicalJSON(add)
+	return Row{n, id, b}, true, err
+}
+
+var errNoObject = errors.New("not an object")
