@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // Diff compares two sequences of records that are ordered by ID, bytewise and without doubles, and yields what changed in that order. It
@@ -22,24 +21,36 @@ func Diff(before, after iter.Seq2[Record, error], whole bool) iter.Seq2[Change, 
 		defer stopOld()
 		now, stopNow := pull("run", after)
 		defer stopNow()
+		for pair, err := range pairs(old, now) {
+			var c Change
+			if err == nil {
+				c, err = between(pair[0], pair[1], whole)
+			}
+			if err != nil {
+				yield(Change{}, err)
+				return
+			}
+			if c.Kind != 0 && !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+// pairs yields the records of one ID together, nil where a sequence does not have it.
+func pairs(old, now func() (*Record, error)) iter.Seq2[[2]*Record, error] {
+	return func(yield func([2]*Record, error) bool) {
 		a, err := old()
 		var b *Record
 		if err == nil {
 			b, err = now()
 		}
 		for err == nil && (a != nil || b != nil) {
-			was, is := a, b
-			switch order := compare(a, b); {
-			case order < 0:
-				is = nil
-			case order > 0:
-				was = nil
-			}
-			var c Change
-			if c, err = between(was, is, whole); err == nil && c.Kind != 0 && !yield(c, nil) {
+			was, is := lower(a, b)
+			if !yield([2]*Record{was, is}, nil) {
 				return
 			}
-			if err == nil && was != nil {
+			if was != nil {
 				a, err = old()
 			}
 			if err == nil && is != nil {
@@ -47,20 +58,20 @@ func Diff(before, after iter.Seq2[Record, error], whole bool) iter.Seq2[Change, 
 			}
 		}
 		if err != nil {
-			yield(Change{}, err)
+			yield([2]*Record{}, err)
 		}
 	}
 }
 
-// compare orders two records, of which nil comes last.
-func compare(a, b *Record) int {
+// lower returns that of two records which has the lower ID, nil in place of the other; both where it is one ID. nil comes last.
+func lower(a, b *Record) (was, is *Record) {
 	switch {
-	case a == nil:
-		return 1
-	case b == nil:
-		return -1
+	case b == nil || a != nil && a.ID < b.ID:
+		return a, nil
+	case a == nil || b.ID < a.ID:
+		return nil, b
 	}
-	return strings.Compare(a.ID, b.ID)
+	return a, b
 }
 
 // pull returns the records of a sequence one by one, nil at its end, and sees to their order.

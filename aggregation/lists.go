@@ -3,7 +3,6 @@ package aggregation
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -58,12 +57,11 @@ type Lists interface {
 
 // step is one list of a plan.
 type step struct {
-	name  string
-	list  *connectors.Listing
-	key   *transforms.Query // of a row
-	join  *connectors.Join  // nil: the rows are kept as they are
-	over  int               // of a join: the step whose rows it goes over; -1: it is one call
-	empty string            // what an empty list of it is called
+	name string
+	list *connectors.Listing
+	key  *transforms.Query // of a row
+	join *connectors.Join  // nil: the rows are kept as they are
+	over int               // of a join: the step whose rows it goes over; -1: it is one call
 }
 
 // steps returns the lists of the plan in the order in which they are read, and which of them is the resource's own.
@@ -196,5 +194,3 @@ func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
 	b, err := canonicalJSON(add)
 	return Row{n, id, b}, true, err
 }
-
-var errNoObject = errors.New("not an object")

@@ -123,9 +123,20 @@ func (b Budget) perMinute(r *connectors.Rule) float64 {
 // String is the estimate for people: "55,000 calls, 240/min on 4 addresses: 3.8 h".
 func (e Estimate) String() string { return e.words(thousands(e.Calls) + " calls") }
 
-// Words shows what reading so many accounts costs: "55,000 people, 60/min on 1 address: 15.3 h".
-func (e Estimate) Words(accounts int, resource string) string {
-	return e.words(thousands(accounts) + " " + resource)
+// Named is an estimate of the same reading under other circumstances.
+type Named struct {
+	Name string // "on 4", "inverted"
+	Estimate
+}
+
+// Words shows what reading so many accounts costs, and what it would otherwise: "55,000 people, 60/min on 1 address: 15.3 h; on 4: 3.8 h;
+// inverted: 9 min".
+func (e Estimate) Words(accounts int, resource string, others ...Named) string {
+	out := e.words(thousands(accounts) + " " + resource)
+	for _, other := range others {
+		out += "; " + other.Name + ": " + span(other.Duration)
+	}
+	return out
 }
 
 func (e Estimate) words(what string) string {
@@ -155,38 +166,4 @@ func span(d time.Duration) string {
 		return strconv.FormatFloat(math.Ceil(d.Minutes()), 'f', 0, 64) + " min"
 	}
 	return strconv.FormatFloat(math.Ceil(d.Seconds()), 'f', 0, 64) + " s"
-}
-
-// A partition is worth its bookkeeping when it lasts some minutes, and every worker has some, so that nodes that join or leave find work
-// and the last partition is not waited for alone.
-const (
-	partitionMinutes = 5
-	partitionsEach   = 4
-	smallestPart     = 10
-	largestPart      = 5_000
-)
-
-// Part is a run of accounts among those that are pending, in order of ID.
-type Part struct{ First, Count int }
-
-// Cut divides total pending accounts into partitions of nearly one size. perMinute is what their call's limit permits in all, 0 where
-// none binds; workers is how many partitions are read at once, over all nodes and addresses.
-func Cut(total int, perMinute float64, workers int) []Part {
-	if total <= 0 {
-		return nil
-	}
-	workers = max(1, workers)
-	size := largestPart
-	if perMinute > 0 {
-		size = int(math.Ceil(perMinute / float64(workers) * partitionMinutes))
-	}
-	size = min(size, (total+workers*partitionsEach-1)/(workers*partitionsEach))
-	size = min(max(size, smallestPart), largestPart)
-	n := (total + size - 1) / size
-	out := make([]Part, n)
-	for i := range out {
-		first := i * total / n
-		out[i] = Part{first, (i+1)*total/n - first}
-	}
-	return out
 }
