@@ -38,17 +38,33 @@ var (
 // Retryable tells whether the same reading may well succeed at another time without anybody's doing: the vendor or the way to it had a
 // fault, or the list moved while it was read. Whoever lacks rights, and a mistake in the connector, must be seen to first.
 func Retryable(err error) bool {
+	if errors.Is(err, ErrNotWhole) {
+		return true
+	}
 	if status, ok := errors.AsType[*StatusError](err); ok {
-		return status.Status >= 500 || status.Status == http.StatusTooManyRequests || status.Status == http.StatusRequestTimeout
+		return passes(status.Status)
 	}
 	if refused, ok := errors.AsType[*fault.Error](err); ok {
-		return refused.Status >= 500 || refused.Status == http.StatusTooManyRequests
-	}
-	if errors.Is(err, context.Canceled) {
-		return false
+		return passes(refused.Status)
 	}
 	_, way := errors.AsType[*wayError](err)
-	return way || errors.Is(err, ErrNotWhole)
+	return way && !errors.Is(err, context.Canceled)
+}
+
+// passes tells whether a status says something of the moment, and not of the request.
+func passes(status int) bool {
+	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+}
+
+// spoilt tells whether a list must be read from its beginning after an error.
+func spoilt(err error) bool {
+	return errors.Is(err, ErrEmpty) || errors.Is(err, ErrNotWhole) || errors.Is(err, ErrEndless)
+}
+
+// gone tells whether an error says that what was asked for is not there.
+func gone(err error) bool {
+	status, ok := errors.AsType[*StatusError](err)
+	return ok && (status.Status == http.StatusNotFound || status.Status == http.StatusGone)
 }
 
 // wayError is a call that got no answer, or not all of one.

@@ -119,6 +119,28 @@ func (r *Reader) document(ctx context.Context, v Variables) (any, error) {
 	return decode(&limited{resp.Body, orDefault(r.Pager.MaxBytes, maxAnswer)})
 }
 
+// Moves tells whether the listing is read by numbers of rows, so that whoever leaves the vendor while it is read makes another be passed
+// over. Of such a listing, who is missing is to be asked for by Gone before it counts as deleted.
+func (r *Reader) Moves() bool {
+	return r.Plan.List.Paging.Style == styleOffset || r.Plan.List.Paging.Style == stylePage
+}
+
+// Gone asks the vendor whether it really does not have an account any more: true after 404 or 410, false after an answer. known is false
+// where the plan has no call for one account.
+func (r *Reader) Gone(ctx context.Context, id string) (yes, known bool, err error) {
+	if r.Plan.Detail == nil {
+		return false, false, nil
+	}
+	_, err = r.document(ctx, Variables{Key: id})
+	if gone(err) {
+		return true, true, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("account %s: %s: %w", id, routeOf(r.Plan.Detail), err)
+	}
+	return false, true, nil
+}
+
 // account maps a document to the canonical account of an id. A vendor may spell the id in another case here than in its listing; the
 // listing's counts. Another account than the one that was asked for is refused.
 func (r *Reader) account(doc any, id string) (json.RawMessage, error) {

@@ -3,6 +3,7 @@ package aggregation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -36,6 +37,7 @@ type Batch struct {
 	Over  string // of a join, the key of the row that the call is for
 	First int    // number of the first row among those of Step and Over
 	Rows  []Row  // may be none
+	Gone  bool   // of a join: the vendor does not have the row Over any more, which is worth a warning
 }
 
 // Checkpoint is where List goes on. It is small and kept as JSON; its zero value is the beginning.
@@ -51,7 +53,7 @@ type Lists interface {
 	// Keep keeps a batch and the checkpoint, both or neither.
 	Keep(ctx context.Context, b Batch, at Checkpoint) error
 	// Rows returns the rows of the steps first to last whose ID is not below from, in order of ID (bytewise), then step, then over, then
-	// number.
+	// number. Calls are made and batches of other steps are kept while the sequence is read.
 	Rows(ctx context.Context, first, last int, from string) iter.Seq2[Row, error]
 }
 
@@ -113,7 +115,7 @@ func (r *Reader) listStep(ctx context.Context, lists Lists, steps []step, from C
 	if s.join == nil || s.over < 0 {
 		return r.listOne(ctx, lists, s, from, Variables{})
 	}
-	last := ""
+	last, left := "", 0
 	for row, err := range lists.Rows(ctx, s.over, s.over, from.Over) {
 		switch {
 		case err != nil:
@@ -130,12 +132,21 @@ func (r *Reader) listStep(ctx context.Context, lists Lists, steps []step, from C
 		if v, err = overVariables(row); err != nil {
 			return err
 		}
-		if err := r.listOne(ctx, lists, s, at, v); err != nil {
+		err = r.listOne(ctx, lists, s, at, v)
+		if gone(err) && left < maxLeft {
+			left++
+			err = lists.Keep(ctx, Batch{Step: at.Step, Over: at.Over, Gone: true}, Checkpoint{Step: at.Step, Over: at.Over, Page: Position{Done: true}})
+		}
+		if err != nil {
 			return fmt.Errorf("for %s: %w", row.ID, err)
 		}
 	}
 	return nil
 }
+
+// maxLeft is how many rows that a join goes over may have left the vendor since they were listed. Where more seem to have, it is the
+// join's path that is wrong, and going on would take from everybody what the join tells.
+const maxLeft = 10
 
 // overVariables are $key and $over of a join's call.
 func overVariables(row Row) (Variables, error) {
@@ -143,9 +154,9 @@ func overVariables(row Row) (Variables, error) {
 	return Variables{Key: row.ID, Over: over}, err
 }
 
-// listOne reads one list to its end.
+// listOne reads one list to its end. One that turns out not to be whole is dropped, so that the next try begins at its beginning.
 func (r *Reader) listOne(ctx context.Context, lists Lists, s *step, from Checkpoint, v Variables) error {
-	return r.Pager.Pages(ctx, s.list, v, from.Page, func(p Page) error {
+	err := r.Pager.Pages(ctx, s.list, v, from.Page, func(p Page) error {
 		b := Batch{Step: from.Step, Over: from.Over, First: p.First, Rows: make([]Row, 0, len(p.Rows))}
 		for i, item := range p.Rows {
 			row, ok, err := s.row(from.Step, item, v.Over)
@@ -158,6 +169,13 @@ func (r *Reader) listOne(ctx context.Context, lists Lists, s *step, from Checkpo
 		}
 		return lists.Keep(ctx, b, Checkpoint{Step: from.Step, Over: from.Over, Page: p.At})
 	})
+	if !spoilt(err) {
+		return err
+	}
+	if dropped := lists.Keep(ctx, Batch{Step: from.Step, Over: from.Over}, Checkpoint{Step: from.Step, Over: from.Over}); dropped != nil {
+		return errors.Join(err, dropped)
+	}
+	return err
 }
 
 // row makes of an item what is kept of it; ok is false for one of a join that adds nothing to anybody.

@@ -53,7 +53,7 @@ func (p *Pager) page(ctx context.Context, l *connectors.Listing, v Variables, at
 	}
 	resp, err := send(p.Client, r, routeOf(&l.Request))
 	if err != nil {
-		return at, err
+		return at, at.refused(err)
 	}
 	defer resp.Body.Close()
 	in := intake{at: at, keep: keep, batch: orDefault(p.Batch, 500), hash: l.Paging.Style != styleNone}

@@ -1,9 +1,11 @@
 package aggregation
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -168,6 +170,9 @@ func (at Position) after(l *connectors.Listing, count int, page string, t told) 
 	at.Pages++
 	at.Rows += count
 	at.Next, at.Last = t.next, page
+	if numbered := l.Paging.Style == styleOffset || l.Paging.Style == stylePage; numbered && t.total > 0 && t.total < at.Total {
+		return at, fmt.Errorf("%w: it has become shorter while it was read, so that rows were passed over", ErrNotWhole)
+	}
 	if t.total > 0 {
 		at.Total = t.total
 	}
@@ -185,6 +190,15 @@ func (at Position) after(l *connectors.Listing, count int, page string, t told) 
 		return at, ErrEmpty
 	}
 	return at, nil
+}
+
+// refused makes of an error on the way to the page at this position what it says of the list: a later page that the vendor does not know
+// any more, a cursor that has expired, spoils it.
+func (at Position) refused(err error) error {
+	if status, ok := errors.AsType[*StatusError](err); ok && at.Pages > 0 && slices.Contains(accountStatuses, status.Status) {
+		return fmt.Errorf("%w: the vendor refuses to go on: %w", ErrNotWhole, err)
+	}
+	return err
 }
 
 // ends tells whether the page of count rows before this position was the last.
