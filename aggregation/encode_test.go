@@ -136,3 +136,26 @@ func TestMap(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"active":true,"attributes":{"a":1.50,"b":["x"]},"entitlements":{"g":["2","1"]},"id":"1","name":"A"}`))
+	f.Add([]byte(`{"ID":"1","id":"2","attributes":{"x":{"y":null}}}`))
+	f.Add([]byte("{\"id\":\"\xff\"}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		a, err := aggregation.Parse(text)
+		if err != nil {
+			return
+		}
+		once, err := aggregation.Encode(a)
+		if err != nil {
+			t.Fatalf("encode of %q: %v", text, err)
+		}
+		b, err := aggregation.Parse(once)
+		if err != nil {
+			t.Fatalf("parse of %s: %v", once, err)
+		}
+		if twice, err := aggregation.Encode(b); err != nil || string(twice) != string(once) {
+			t.Errorf("encoded twice: got %s, %v, want %s", twice, err, once)
+		}
+	})
+}
