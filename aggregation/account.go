@@ -4,14 +4,15 @@
 //
 // The road of a run:
 //
-//	plan       Estimate: how many calls, how long by the limits' budget
-//	list       pages of the listing, each row kept with its hash as soon as its page is read
-//	join       calls per group, application or role, whose rows complete those of the list
-//	partition  the accounts that need a call of their own, cut into partitions; each is a job that any node may take
-//	detail     a partition at a time, an account at a time; each account is kept before the next call goes
-//	diff       the ordered comparison of what was read with the snapshot; a run that is not whole is never compared for deletions
-//	guard      too much gone or changed at once holds the run until an operator approves it
-//	commit     snapshot and events in one transaction
+//	plan       Needs, Estimated: how many calls, how long by the limits' budget
+//	list       Reader.List: pages of the listing, then of the joins, whose rows complete those of the listing; each page is kept with the
+//	           place where reading goes on, before the next call goes
+//	settle     Reader.Settle: rows and joins are put together, without calls; what needs no call of its own is an account now
+//	partition  Cut: the accounts that need a call, cut into partitions; each is a job that any node may take
+//	detail     Reader.Detail: a partition at a time, an account at a time; each account is kept before the next call goes
+//	diff       Diff: the ordered comparison of what was read with the snapshot; a run that is not whole is never compared for deletions
+//	guard      Guard: too much gone or changed at once holds the run until an operator approves it
+//	commit     Origin: the events of the changes, in one transaction with the snapshot
 package aggregation
 
 import (
@@ -31,10 +32,11 @@ type Account struct {
 // Scope is what a snapshot, a run or an event is about.
 type Scope struct{ Connection, Resource string }
 
-// Record is an account as the store keeps it. Account is canonical JSON (see Encode): two accounts are equal when these bytes are.
+// Record is an account as the store keeps it. Account is canonical JSON (see Encode): two accounts are equal when these bytes are. A run's
+// record without one leaves the snapshot's record as it is, RowHash included: a failure is to be tried again by the next run.
 type Record struct {
 	ID      string
-	Account json.RawMessage // nil: the listing has the row, but its detail was not read
+	Account json.RawMessage // nil: the listing has the row, but its account was not read or could not be
 	RowHash string          // of the listing's row, to see whether it changed
 	ReadAt  time.Time       // when the account was last read in full
 }
