@@ -41,6 +41,7 @@ func buildConnector(l *loader, f *file, written *connectorFile, views map[string
 	b.auth()
 	b.limits()
 	b.routes()
+	b.resources()
 	b.tests(views)
 	return b.made
 }
