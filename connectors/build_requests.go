@@ -97,9 +97,10 @@ func (b *connectorBuild) parameter(key string, value any, usable []string) *tran
 	return b.program(key, string(quoted), usable, RequestVariables)
 }
 
-// differs refuses a request that is made for one account or row after the other and is the same each time.
+// differs refuses a request that is made for one account or row after the other and is the same each time. Of one that is at fault
+// already it says nothing.
 func (b *connectorBuild) differs(key string, e *requestEntry, made *Request, usable []string) {
-	if made.Path == "" || strings.Contains(made.Path, keyParameter) {
+	if made.Path == "" || strings.Contains(made.Path, "{") || made.Body == nil && e.Body != "" {
 		return
 	}
 	for _, name := range usable {

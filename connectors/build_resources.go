@@ -108,32 +108,6 @@ func (b *connectorBuild) account(key string, e *accountEntry) Mapping {
 	return made
 }
 
-// writes makes one WriteRoute of each match and method.
-func (b *connectorBuild) writes(key string, entries []writeEntry) (made []WriteRoute) {
-	for i, entry := range entries {
-		at := index(key, i)
-		if len(entry.Match) == 0 {
-			b.fault(at+".match", "is empty: write \"METHOD /path\", or a list of them")
-		}
-		for j, text := range entry.Match {
-			matchAt := matchKey(at+".match", j, len(entry.Match))
-			t, err := parseTemplate(text, b.written.IgnoreCase)
-			if err != nil {
-				b.fault(matchAt, "%v", err)
-				continue
-			}
-			if entry.Key != "" && !slices.Contains(strings.Split(t.text, "/"), "{"+entry.Key+"}") {
-				b.fault(at+".key", "is %q, but %s has no {%s}: name a parameter of it, or leave key out if the path does not say whom the call changes",
-					entry.Key, t.text, entry.Key)
-			}
-			for _, method := range t.methods {
-				made = append(made, WriteRoute{Match: method + " " + t.text, Param: entry.Key})
-			}
-		}
-	}
-	return made
-}
-
 // program compiles jq; nil where there is none, or a fault. usable are the variables that it may use, all those whose values it is given.
 func (b *connectorBuild) program(key, source string, usable, all []string) *transforms.Query {
 	if source == "" {

@@ -83,6 +83,9 @@ type Mapping struct {
 type WriteRoute struct {
 	Match string // "PATCH /api/people/{uid}": one method, even where the file says several at once
 	Param string // the path parameter that is the key; "" = not told, so that the next run reads changed rows only
+
+	route   *Route // of the calls that it means
+	segment int    // of the path, counted from the slash at its beginning, that is Param; -1 = none
 }
 
 // Plan returns the plan of that name, or nil; the first for "".
