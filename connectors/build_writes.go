@@ -33,8 +33,8 @@ func (b *connectorBuild) writes(section string, entries []writeEntry) (made []Wr
 		param := entries[d.entry].Key
 		at := slices.Index(strings.Split(d.template.text, "/"), "{"+param+"}")
 		if param != "" && at < 0 {
-			b.fault(index(section, d.entry)+".key", "is %q, but %s has no {%s}: name a parameter of it, or leave key out if the path does not say whom the call changes",
-				param, d.template.text, param)
+			b.fault(index(section, d.entry)+".key", "is %q, but %s has no {%s}: name a parameter of it, or leave key out if the path does not "+
+				"say whom the call changes", param, d.template.text, param)
 		}
 		for _, method := range d.eachMethod() {
 			made = append(made, WriteRoute{

@@ -34,14 +34,17 @@ type object = map[string]any
 func newReading(t testing.TB, mock *teamdynamix.Vendor) *reading {
 	t.Helper()
 	r := &reading{t: t, vendor: shipped(t).Connectors["teamdynamix"], mock: mock}
-	o := mock.Options()
+	r.signIn(mock.Options())
+	return r
+}
+
+func (r *reading) signIn(o teamdynamix.Options) {
+	r.t.Helper()
 	status, body := r.send(http.MethodPost, "/api/auth/loginadmin", object{"BEID": o.BEID, "WebServicesKey": o.WebServicesKey})
 	if status != http.StatusOK {
-		t.Fatalf("sign in: got %d %s", status, body)
+		r.t.Fatalf("sign in: got %d %s", status, body)
 	}
-	r.token = string(body)
-	r.calls = 0
-	return r
+	r.token, r.calls = string(body), 0
 }
 
 func (r *reading) send(method, target string, body any) (int, []byte) {

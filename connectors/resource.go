@@ -41,7 +41,7 @@ type Join struct {
 	Over  string            // a resource of the same connector, whose Key and rows give $key and $over
 	List  Listing           // with $key and $over
 	Owner *transforms.Query // of an item, with JoinVariables: the key of the account that it belongs to
-	Add   *transforms.Query // of an item, with JoinVariables: an object. Arrays of it are appended to the row's arrays of that name (null counts as none), all else replaces
+	Add   *transforms.Query // of an item, with JoinVariables: an object. Arrays of it are appended to the row's of that name, all else replaces
 }
 
 // JoinVariables are those that Owner and Add of a join may use, in this order.

@@ -3,12 +3,15 @@ package connectors_test
 import (
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/configs"
+	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
 )
 
@@ -45,6 +48,39 @@ func TestTeamDynamixPlansAgree(t *testing.T) {
 		if !strings.Contains(all, want) {
 			t.Errorf("got no account with %s, want some: the comparison says nothing of it", want)
 		}
+	}
+}
+
+// The two lines that the connector's file gives for the roles inside org applications: the plans still agree.
+func TestTeamDynamixOrgApplicationRoles(t *testing.T) {
+	t.Parallel()
+	text, err := configs.FS.ReadFile("connectors/teamdynamix.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, changed := string(text), 0
+	for _, told := range regexp.MustCompile(`(?m)^#   (org_applications|if): (.*)$`).FindAllStringSubmatch(own, -1) {
+		own = regexp.MustCompile(`(?m)^ +`+told[1]+`: `).ReplaceAllStringFunc(own, func(key string) string {
+			changed++
+			return key + told[2] + " # was "
+		})
+	}
+	if changed != 2 {
+		t.Fatalf("got %d lines changed, want 2", changed)
+	}
+	set, faults := connectors.Load(files(map[string]string{"sluice.yaml": "logging: {level: info}", "connectors/teamdynamix.yaml": own}), hermetic())
+	if faults != nil {
+		t.Fatalf("got faults, want none:\n%v", faults)
+	}
+	mock := unlimited(teamdynamix.Options{People: 60, Seed: 3})
+	r := &reading{t: t, vendor: set.Connectors["teamdynamix"], mock: mock}
+	r.signIn(mock.Options())
+	detail, inverted := r.accounts("people", "detail"), r.accounts("people", "inverted")
+	if diff := cmp.Diff(detail, inverted); diff != "" {
+		t.Errorf("accounts differ (-detail +inverted):\n%s", diff)
+	}
+	if all := strings.Join(slices.Collect(maps.Values(detail)), ""); !regexp.MustCompile(`"\d+:[0-9a-f-]{36}"`).MatchString(all) {
+		t.Error("got no role inside an org application, want some")
 	}
 }
 
