@@ -172,6 +172,28 @@ func TestResourceNames(t *testing.T) {
 	}
 }
 
+// A write that nothing else of the file names is told apart too.
+func TestWrites(t *testing.T) {
+	t.Parallel()
+	acme := load(t, "connections: {a: {connector: acme, base_url: https://a.example}}", richResources).Connectors["acme"]
+	for _, c := range []struct {
+		method, path string
+		want         []connectors.Write
+	}{
+		{"PUT", "/zebras/7", []connectors.Write{{Resource: acme.Resource("zebras"), Key: "7"}}},
+		{"DELETE", "/zebras/a%2Fb?force=1", []connectors.Write{{Resource: acme.Resource("zebras"), Key: "a/b"}}},
+		{"POST", "/herds/3/zebras/7/", []connectors.Write{{Resource: acme.Resource("zebras"), Key: "7"}}},
+		{"POST", "/zebras", []connectors.Write{{Resource: acme.Resource("zebras")}}},
+		{"GET", "/zebras/7", nil},
+		{"PUT", "/lions/7", nil},
+	} {
+		got := acme.Writes(c.method, c.path)
+		if len(got) != len(c.want) || len(got) > 0 && got[0] != c.want[0] {
+			t.Errorf("%s %s: got %+v, want %+v", c.method, c.path, got, c.want)
+		}
+	}
+}
+
 func TestAggregation(t *testing.T) {
 	t.Parallel()
 	set := load(t, `
