@@ -6,18 +6,23 @@ import (
 	"strings"
 )
 
-// join compiles a call for each row of another resource.
+// join compiles a call for each row of another resource, or one for all.
 func (b *connectorBuild) join(key string, e *joinEntry) Join {
-	if _, found := b.written.Resources[e.Over]; !found && e.Over != "" {
+	request, rows := joinVariables, JoinVariables
+	if e.Over == "" {
+		request, rows = listVariables, nil
+	} else if _, found := b.written.Resources[e.Over]; !found {
 		b.fault(key+".over", "there is no resource %q: %s", e.Over, suggest(e.Over, slices.Collect(maps.Keys(b.written.Resources))))
 	}
 	made := Join{
 		Over:  e.Over,
-		List:  b.list(key+".list", &e.List, joinVariables),
-		Owner: b.program(key+".owner", e.Owner, JoinVariables, JoinVariables),
-		Add:   b.program(key+".add", e.Add, JoinVariables, JoinVariables),
+		List:  b.list(key+".list", &e.List, request),
+		Owner: b.program(key+".owner", e.Owner, rows, JoinVariables),
+		Add:   b.program(key+".add", e.Add, rows, JoinVariables),
 	}
-	b.differs(key+".list", &e.List.requestEntry, &made.List.Request, joinVariables)
+	if e.Over != "" {
+		b.differs(key+".list", &e.List.requestEntry, &made.List.Request, joinVariables)
+	}
 	return made
 }
 
@@ -45,7 +50,7 @@ func (c *circleSearch) visit(name string) {
 	for _, plan := range c.order(resourcesSection, name, "plans") {
 		for i, join := range resource.Plans[plan].Joins {
 			switch at := slices.Index(c.path, join.Over); {
-			case join.Over == name:
+			case join.Over == name, join.Over == "":
 			case at >= 0:
 				c.fault(index(joinKey(resourcesSection, name)+".plans."+plan+".joins", i)+".over",
 					"makes a circle, %s → %s: one of them must do without the other", strings.Join(c.path[at:], " → "), join.Over)

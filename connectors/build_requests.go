@@ -63,7 +63,7 @@ func (b *connectorBuild) target(key, text string, keyed bool) (method, path stri
 		case part != keyParameter:
 			b.fault(key, "%s is unknown: the one parameter of a path is %s; all else goes into query or body", part, keyParameter)
 		case !keyed:
-			b.fault(key, "%s is unknown here: the list of a plan is one for all accounts; only detail and the list of a join are for one", part)
+			b.fault(key, "%s is unknown here: this list is one for all accounts; only detail and the list of a join with over are for one", part)
 		}
 	}
 	return t.methods[0], t.text

@@ -126,6 +126,14 @@ func (r *reading) accounts(resource, plan string) map[string]string {
 	}
 	over := map[string][]object{}
 	for _, join := range p.Joins {
+		if join.Over == "" {
+			for _, item := range r.list(&join.List, "") {
+				if row := rows[r.text(join.Owner, item)]; row != nil {
+					add(row, r.value(join.Add, item).(object))
+				}
+			}
+			continue
+		}
 		other := r.vendor.Resource(join.Over)
 		if over[join.Over] == nil {
 			over[join.Over] = r.list(&other.Plans[0].List, "")

@@ -35,10 +35,11 @@ type Listing struct {
 	Empty   bool // an answer without any row may be true; otherwise it is an error, as TeamDynamix answers [] to who lacks rights
 }
 
-// Join is a call for each row of another resource, or of this one's own list. Each row of its answers belongs to one account and adds to
-// its row. What Over names is read by the list of its first plan, without that plan's joins and detail; no two resources name each other.
+// Join is a call for each row of another resource, or of this one's own list, or one call for all. Each row of its answers belongs to one
+// account and adds to its row. What Over names is read by the list of its first plan, without that plan's joins and detail; no two
+// resources name each other.
 type Join struct {
-	Over  string            // a resource of the same connector, whose Key and rows give $key and $over
+	Over  string            // a resource of the same connector, whose Key and rows give $key and $over; "": one call, without these
 	List  Listing           // with $key and $over
 	Owner *transforms.Query // of an item, with JoinVariables: the key of the account that it belongs to
 	Add   *transforms.Query // of an item, with JoinVariables: an object. Arrays of it are appended to the row's of that name, all else replaces

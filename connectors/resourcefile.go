@@ -20,7 +20,7 @@ type resourceEntry struct {
 
 type planEntry struct {
 	List   listEntry     `yaml:"list" jsonschema:"required" jsonschema_description:"The call that lists every account."`
-	Joins  []joinEntry   `yaml:"joins" jsonschema_description:"Calls for each row of another resource, whose answers add to the rows of the list."`
+	Joins  []joinEntry   `yaml:"joins" jsonschema_description:"Calls whose answers add to the rows of the list, each for every row of another resource or once."`
 	Detail *requestEntry `yaml:"detail" jsonschema_description:"The call for one account, whose fields replace those of its row. Left out: list and joins give all there is."`
 	If     string        `yaml:"if" jsonschema:"example=.NeedsDetail == true" jsonschema_description:"jq on a row with joins added: whether the account needs the call of detail. Left out: every one does."`
 }
@@ -39,7 +39,7 @@ type listEntry struct {
 }
 
 type joinEntry struct {
-	Over  string    `yaml:"over" jsonschema:"required,example=groups" jsonschema_description:"The resource for each of whose rows a call is made; its rows come from the list of its first plan."`
+	Over  string    `yaml:"over" jsonschema:"example=groups" jsonschema_description:"The resource for each of whose rows a call is made; its rows come from the list of its first plan. Left out: one call for all."`
 	List  listEntry `yaml:"list" jsonschema:"required" jsonschema_description:"The call. {key} and $key are the key of the row of over, $over is that row."`
 	Owner string    `yaml:"owner" jsonschema:"required,minLength=1,example=.UID" jsonschema_description:"jq on a row of the answer, with $over: the key of the account that it belongs to."`
 	Add   string    `yaml:"add" jsonschema:"required,minLength=1,example={GroupIDs: [$over.ID]}" jsonschema_description:"jq on a row of the answer, with $over: an object that is added to the row of the account. Its arrays are appended to those of the same name, all else replaces."`

@@ -37,7 +37,7 @@ func TestTeamDynamixPlansAgree(t *testing.T) {
 	}
 	r.calls = 0
 	inverted := r.accounts("people", "inverted")
-	if got, want := r.calls, 1+1+40+1+2*17+1+2*8; got != want {
+	if got, want := r.calls, 1+2+1+40+1+2*17+1+2*8; got != want {
 		t.Errorf("inverted: got %d calls, want %d", got, want)
 	}
 	if diff := cmp.Diff(detail, inverted); diff != "" || len(detail) != 120 {
@@ -93,7 +93,7 @@ func TestTeamDynamixSharedNames(t *testing.T) {
 	r := &reading{t: t, vendor: shipped(t).Connectors["teamdynamix"]}
 	r.mock = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(two)) })
 	apps := r.list(&r.vendor.Resource("applications").Plans[0].List, "")
-	join := r.vendor.Resource("people").Plan("inverted").Joins[1]
+	join := r.vendor.Resource("people").Plan("inverted").Joins[3]
 	got := map[string]any{}
 	for _, app := range apps {
 		got[r.text(r.vendor.Resource("applications").Key, app)] = r.value(join.Add, object{"UID": "x"}, app)
