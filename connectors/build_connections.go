@@ -78,6 +78,7 @@ func (b *setBuild) connection(key, name string, entry *connectionEntry) *Connect
 	b.base(key, entry, vendor, made)
 	b.credentials(key, entry, vendor)
 	b.overrides(key, entry, vendor, made)
+	made.Aggregation = b.aggregation(key+".aggregation", &entry.Aggregation, vendor)
 	made.Breaker, made.Retry, made.Timeouts = entry.Breaker.over(vendor.Breaker), entry.Retry.over(vendor.Retry), entry.Timeouts.over(vendor.Timeouts)
 	if made.Bounds.MaxHold >= made.Timeouts.Total {
 		b.fault(key+".max_hold", "is %s, but after %s (timeouts.total) the caller has been answered: make it shorter, or timeouts.total longer",

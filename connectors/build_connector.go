@@ -15,12 +15,14 @@ type connectorBuild struct {
 	file    *file
 	written *connectorFile
 	made    *Connector
-	drafts  map[string][]draft // by section: sign_in, limits.rules, routes
+	drafts  map[string][]draft // by section: sign_in, limits.rules, routes, and the writes of each resource
+
+	leafRoutes map[string]*Route // by method and shape of the template
 }
 
 // buildConnector compiles a decoded file. It always returns a Connector; what is wrong with it is in the loader's faults.
 func buildConnector(l *loader, f *file, written *connectorFile, views map[string]*View) *Connector {
-	b := &connectorBuild{loader: l, file: f, written: written, drafts: map[string][]draft{}}
+	b := &connectorBuild{loader: l, file: f, written: written, drafts: map[string][]draft{}, leafRoutes: map[string]*Route{}}
 	b.made = &Connector{
 		Name: written.Name, Title: written.Title, Docs: written.Docs, File: f.name, Source: f.data,
 		Credentials: written.Credentials, LearnLimits: written.Limits.Learn, Penalty: written.Limits.Penalty,
@@ -41,6 +43,7 @@ func buildConnector(l *loader, f *file, written *connectorFile, views map[string
 	b.auth()
 	b.limits()
 	b.routes()
+	b.resources()
 	b.tests(views)
 	return b.made
 }

@@ -53,6 +53,7 @@ func (b *connectorBuild) routes() {
 	for i, entry := range b.written.Routes {
 		b.draft(routesSection, i, entry.Match)
 	}
+	b.draftWrites()
 	b.checkRoutes()
 	signIns := b.signIns()
 	prototypes := b.prototypes()
@@ -69,6 +70,7 @@ func (b *connectorBuild) routes() {
 		}
 		prototypes[b.narrowest(routesSection, leaf)].fill(route)
 		b.made.routes.add(&leaf.template, route)
+		b.leafRoutes[leaf.method+" "+leaf.template.shape()] = route
 		b.made.all = append(b.made.all, route)
 	}
 	for _, method := range append([]string{anyMethod}, methods...) {
@@ -127,7 +129,7 @@ func shadowed(earlier, d *draft) string {
 func (b *connectorBuild) leaves() []draft {
 	var leaves []draft
 	seen := map[string]bool{}
-	for _, section := range []string{signInSection, rulesSection, routesSection} {
+	for _, section := range append([]string{signInSection, rulesSection, routesSection}, b.writeSections()...) {
 		for _, d := range b.drafts[section] {
 			for _, method := range d.eachMethod() {
 				if key := method + " " + d.template.shape(); !seen[key] {

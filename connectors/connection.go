@@ -10,18 +10,19 @@ import (
 
 // Connection is one tenant's account at a vendor.
 type Connection struct {
-	Name      string
-	Connector *Connector
-	Base      *url.URL // absolute, without query, userinfo and trailing slash
-	Managed   bool     // Sluice holds the credential; else the caller's own goes through
-	Secrets   map[string]strict.Secret
-	Host      string // own host name, lower case; "" = reached by path prefix only
-	Listener  string // own listener; "" = the shared ones
-	Wire      Wire
-	Timeouts  Timeouts
-	Breaker   Breaker
-	Retry     Retry
-	Bounds    Bounds
+	Name        string
+	Connector   *Connector
+	Base        *url.URL // absolute, without query, userinfo and trailing slash
+	Managed     bool     // Sluice holds the credential; else the caller's own goes through
+	Secrets     map[string]strict.Secret
+	Host        string // own host name, lower case; "" = reached by path prefix only
+	Listener    string // own listener; "" = the shared ones
+	Wire        Wire
+	Timeouts    Timeouts
+	Breaker     Breaker
+	Retry       Retry
+	Bounds      Bounds
+	Aggregation Aggregation
 
 	limits []*Rule
 	rules  map[*Route][]*Rule // where an override differs from what the route says

@@ -23,6 +23,7 @@ type connectorFile struct {
 	Breaker     breakerEntry  `yaml:"breaker" jsonschema_description:"When the vendor is left alone."`
 	Retry       retryEntry    `yaml:"retry" jsonschema_description:"How often a call that is safe to repeat is sent."`
 	Timeouts    timeoutsEntry `yaml:"timeouts" jsonschema_description:"How long the vendor may take."`
+	Resources   resources     `yaml:"resources" jsonschema_description:"What can be aggregated, by name: people, groups, roles … Their order in the file is kept."`
 	Tests       []testEntry   `yaml:"tests" jsonschema_description:"Recorded answers of the vendor and what a caller must get for them; sluice check runs them."`
 }
 

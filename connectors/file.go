@@ -95,7 +95,7 @@ func isConnector(root *strict.Node) bool {
 			return false
 		}
 	}
-	for _, key := range []string{"name", "routes", "sign_in", "base_url", "auth", "tests", "credentials"} {
+	for _, key := range []string{"name", "routes", "sign_in", "base_url", "auth", "tests", "credentials", "resources"} {
 		if slices.Contains(names, key) {
 			return true
 		}

@@ -109,8 +109,8 @@ func TestLoadPathFaults(t *testing.T) {
 			[]string{"DIR/connectors/a.yml: is not read: rename it so that it ends in .yaml"}},
 		{"all files at once", "", map[string]string{"sluice.yaml": "conections: {}\n", "connectors/a.yaml": "name: a\nx: 1\n", "connectors/b.yaml": "name: b\ny: 1\n"},
 			[]string{
-				"DIR/connectors/a.yaml:2:1: x: unknown key; must be one of name, title, docs, base_url, ignore_case, credentials, auth, sign_in, limits, routes, request, response … (4 more)",
-				"DIR/connectors/b.yaml:2:1: y: unknown key; must be one of name, title, docs, base_url, ignore_case, credentials, auth, sign_in, limits, routes, request, response … (4 more)",
+				"DIR/connectors/a.yaml:2:1: x: unknown key; must be one of name, title, docs, base_url, ignore_case, credentials, auth, sign_in, limits, routes, request, response … (5 more)",
+				"DIR/connectors/b.yaml:2:1: y: unknown key; must be one of name, title, docs, base_url, ignore_case, credentials, auth, sign_in, limits, routes, request, response … (5 more)",
 				"DIR/sluice.yaml:1:1: conections: unknown key; did you mean connections?",
 			}},
 	} {

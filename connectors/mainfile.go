@@ -107,6 +107,19 @@ type connectionEntry struct {
 	Retry         retryEntry               `yaml:"retry"`
 	MaxHold       time.Duration            `yaml:"max_hold" jsonschema:"minimum=1ms" jsonschema_description:"Instead of limits.max_hold."`
 	BulkFloor     float64                  `yaml:"bulk_floor" jsonschema:"minimum=0.01,maximum=0.9" jsonschema_description:"Instead of limits.bulk_floor."`
+	Aggregation   aggregationEntry         `yaml:"aggregation" jsonschema_description:"How its people, groups and roles are read."`
+}
+
+type aggregationEntry struct {
+	Plans          map[string]string `yaml:"plans" jsonschema:"example=inverted" jsonschema_description:"By resource: the plan that reads it; left out: the connector's first."`
+	ChangedOnly    bool              `yaml:"changed_only" jsonschema_description:"Read an account in full only when its row in the listing changed, or its last reading is older than the resource's max_age."`
+	WorkersPerNode int               `yaml:"workers_per_node" jsonschema:"minimum=1,maximum=1000,default=1" jsonschema_description:"Partitions that one node reads at once."`
+	Guard          guardEntry        `yaml:"guard" jsonschema_description:"When a run is held until an operator approves it."`
+}
+
+type guardEntry struct {
+	Percent float64 `yaml:"percent" jsonschema:"minimum=0,maximum=100,default=5" jsonschema_description:"More than so many in a hundred accounts gone or changed at once …"`
+	Minimum int     `yaml:"minimum" jsonschema:"minimum=0,default=20" jsonschema_description:"… and at least so many of them."`
 }
 
 type wireEntry struct {

@@ -14,7 +14,7 @@ type Resource struct {
 	Key    *transforms.Query // of a row: the native id, a text or a number
 	Plans  []*Plan           // at least one; the first is the default
 	Map    Mapping           // of a row or document to an account
-	MaxAge time.Duration     // changed_only: an account whose row did not change is read again after so long; 0 = 7 days
+	MaxAge time.Duration     // changed_only: an account whose row did not change is read again after so long; never 0
 	Writes []WriteRoute      // provisioning through the proxy that makes an early re-read of an account worth it
 }
 
@@ -23,7 +23,7 @@ type Plan struct {
 	Name   string            // "detail", "inverted"
 	List   Listing           // every account's row, complete or not
 	Joins  []Join            // calls whose rows complete those of the listing
-	Detail *Request          // a call for one account, with $key and $row; nil: the listing has all
+	Detail *Request          // a call for one account, with $key and $row, whose fields replace those of its row; nil: the listing has all
 	If     *transforms.Query // of a row, joins merged into it: whether the account needs Detail (a bool); nil: every one does
 }
 
@@ -35,14 +35,18 @@ type Listing struct {
 	Empty   bool // an answer without any row may be true; otherwise it is an error, as TeamDynamix answers [] to who lacks rights
 }
 
-// Join is a call for each row of another resource (or of the list of this one that Over names). Each row of its answers belongs to one
-// account and adds to its row.
+// Join is a call for each row of another resource, or of this one's own list, or one call for all. Each row of its answers belongs to one
+// account and adds to its row. What Over names is read by the list of its first plan, without that plan's joins and detail; no two
+// resources name each other.
 type Join struct {
-	Over  string            // a resource of the same connector, whose Key and rows give $key and $over
+	Over  string            // a resource of the same connector, whose Key and rows give $key and $over; "": one call, without these
 	List  Listing           // with $key and $over
-	Owner *transforms.Query // of an item: the key of the account that it belongs to
-	Add   *transforms.Query // of an item, with $over: an object. Arrays of it are appended to the row's arrays of that name, all else replaces
+	Owner *transforms.Query // of an item, with JoinVariables: the key of the account that it belongs to
+	Add   *transforms.Query // of an item, with JoinVariables: an object. Arrays of it are appended to the row's of that name, all else replaces
 }
+
+// JoinVariables are those that Owner and Add of a join may use, in this order.
+var JoinVariables = []string{"$over"}
 
 // Request is a call as a template. Its path is relative to the base URL; {key} in it is the path-escaped key.
 type Request struct {
@@ -52,8 +56,8 @@ type Request struct {
 	Body   *transforms.Query            // a JSON document; nil: none
 }
 
-// RequestVariables are those that a Request's programs may use. Their input is null. $page is what paging makes of the present page
-// ({offset, limit, page, cursor}).
+// RequestVariables are those of a Request's programs, in this order; one that a place does not have is null there, and a program that uses
+// it is refused when it is read. Their input is null. $page is what paging makes of the present page ({offset, limit, page, cursor}).
 var RequestVariables = []string{"$key", "$row", "$over", "$page"}
 
 // Paging is how a list goes on. Exactly one style.
@@ -78,8 +82,21 @@ type Mapping struct {
 
 // WriteRoute is a route template by which a call through the proxy changes accounts of the resource.
 type WriteRoute struct {
-	Match string // "PATCH /api/people/{uid}"
+	Match string // "PATCH /api/people/{uid}": one method, even where the file says several at once
 	Param string // the path parameter that is the key; "" = not told, so that the next run reads changed rows only
+
+	route   *Route // of the calls that it means
+	segment int    // of the path, counted from the slash at its beginning, that is Param; -1 = none
+}
+
+// Plan returns the plan of that name, or nil; the first for "".
+func (r *Resource) Plan(name string) *Plan {
+	for _, p := range r.Plans {
+		if p.Name == name || name == "" {
+			return p
+		}
+	}
+	return nil
 }
 
 // Resource returns the resource of that name, or nil.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -67,6 +68,31 @@ func TestSchemasAcceptWhatIsShipped(t *testing.T) {
 	}
 }
 
+// An editor says of resources what the loader says, as far as a schema can.
+func TestSchemaOfResources(t *testing.T) {
+	t.Parallel()
+	schema := compileSchema(t, connectors.ConnectorSchema)
+	if err := schema.Validate(plainYAML(t, []byte(richResources))); err != nil {
+		t.Errorf("what the loader accepts: %v", err)
+	}
+	for name, change := range map[string][2]string{
+		"a kind that there is not": {"kind: group", "kind: thing"},
+		"a plan without list":      {"narrow: {list:", "narrow: {detail:"},
+		"two styles of paging":     {"paging: {link:", "paging: {page: {}, link:"},
+		"a join without owner":     {"owner: .zebra", ""},
+		"a call without call":      {"{call: GET /herds, ", "{"},
+		"an unknown key":           {"if: .partial", "when: .partial"},
+	} {
+		text := strings.Replace(richResources, change[0], change[1], 1)
+		if text == richResources {
+			t.Errorf("%s: got no change of the text, want one", name)
+		}
+		if schema.Validate(plainYAML(t, []byte(text))) == nil {
+			t.Errorf("%s: got no fault, want one", name)
+		}
+	}
+}
+
 func compileSchema(t *testing.T, build func() ([]byte, error)) *jsonschema.Schema {
 	t.Helper()
 	text, err := build()
@@ -95,6 +121,12 @@ func readYAML(t *testing.T, name string) any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return plainYAML(t, data)
+}
+
+// plainYAML returns YAML as plain JSON data.
+func plainYAML(t *testing.T, data []byte) any {
+	t.Helper()
 	var plain any
 	if err := yaml.Unmarshal(data, &plain); err != nil {
 		t.Fatal(err)

@@ -30,10 +30,12 @@ connections:
     allow_networks: [10.0.0.0/8]
     egress: ["192.0.2.1"]
     limits: {"GET /x": {limit: 3, spread: false, starts: bucket, burst: 9, penalty: 0s, policy: daily}}
+    aggregation: {plans: {people: second}, changed_only: true, workers_per_node: 2, guard: {percent: 0, minimum: 0}}
   b: {connector: acme, base_url: https://b.example, max_hold: 9s, bulk_floor: 0.3, limits: {"GET /x": {concurrent: 4}}, breaker: {off: true}}
 `
 
-const richAcme = secretAcme + "limits: {headers: {style: x, policy: daily}, window: 1s, rules: [{match: GET /x, limit: 5, spread: true}]}\n"
+const richAcme = secretAcme + "limits: {headers: {style: x, policy: daily}, window: 1s, rules: [{match: GET /x, limit: 5, spread: true}]}\n" +
+	"resources: {people: {kind: user, key: .id, plans: {first: {list: {call: GET /x}}, second: {list: {call: GET /y}}}, account: {name: .name}}}\n"
 
 func TestShow(t *testing.T) {
 	t.Parallel()
