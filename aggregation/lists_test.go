@@ -114,7 +114,7 @@ func TestDoublesAndStrays(t *testing.T) {
 			Name: "list", List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/users"}, Items: q("."), Paging: none},
 			Joins: []connectors.Join{{
 				List:  connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/more"}, Items: q("."), Paging: none},
-				Owner: q(".id"), Add: q("if .tag then {tags: [.tag]} else null end", "$over"),
+				Owner: q(".id", "$over"), Add: q("if .tag then {tags: [.tag]} else null end", "$over"),
 			}},
 		},
 	}

@@ -51,7 +51,7 @@ func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
 		b, err := canonicalJSON(item)
 		return Row{n, id, b}, true, err
 	}
-	owner, err := s.key.Value(item)
+	owner, err := s.key.Value(item, over)
 	if err != nil {
 		return Row{}, false, fmt.Errorf("owner: %w", err)
 	}

@@ -74,7 +74,7 @@ func people() *connectors.Resource {
 	inverted := &connectors.Plan{
 		Name: "inverted", List: everybody, Detail: &onePerson, If: q("(.OrgApplications // []) | length > 0"),
 		Joins: []connectors.Join{{
-			Over: "groups", Owner: q(".UID"), Add: q("{GroupIDs: [$over.ID]}", "$over"),
+			Over: "groups", Owner: q(".UID", "$over"), Add: q("{GroupIDs: [$over.ID]}", "$over"),
 			List: connectors.Listing{
 				Request: connectors.Request{Method: "GET", Path: "/api/groups/{key}/members"}, Items: q("."), Paging: none, Empty: true,
 			},
@@ -83,14 +83,14 @@ func people() *connectors.Resource {
 	for _, active := range []string{"true", "false"} {
 		inverted.Joins = append(inverted.Joins,
 			connectors.Join{
-				Over: "applications", Owner: q(".UID"), List: searched("{AppName: $over.Name, IsActive: " + active + "}"),
+				Over: "applications", Owner: q(".UID", "$over"), List: searched("{AppName: $over.Name, IsActive: " + active + "}"),
 				Add: q(`if $over.Type == "Platform" then {OrgApplications: [{ID: $over.AppID}]} else {Applications: [$over.Name]} end`, "$over"),
 			},
 			connectors.Join{
-				Over: "roles", Owner: q(".UID"), List: searched("{SecurityRoleID: $key, IsActive: " + active + "}"),
+				Over: "roles", Owner: q(".UID", "$over"), List: searched("{SecurityRoleID: $key, IsActive: " + active + "}"),
 				Add: q("{SecurityRoleID: $over.ID, SecurityRoleName: $over.Name}", "$over"),
 			},
-			connectors.Join{Owner: q(".UID"), List: searched("{IsActive: " + active + "}"), Add: q("{Title, DefaultAccountName}", "$over")})
+			connectors.Join{Owner: q(".UID", "$over"), List: searched("{IsActive: " + active + "}"), Add: q("{Title, DefaultAccountName}", "$over")})
 	}
 	return &connectors.Resource{
 		Name: "people", Kind: "user", Key: q(".UID"),
