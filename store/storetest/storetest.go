@@ -1,0 +1,91 @@
+// Package storetest opens databases for tests and holds them against what package store promises, so that SQLite and PostgreSQL cannot
+// differ in anything that a caller sees. Tests of store, and of rooms that need a real database, call it; no product code does.
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"sluice/store"
+)
+
+// local is the server that a developer's machine has.
+const local = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
+
+// Each runs test once for each kind of database, in parallel. fresh names one that is empty and goes when the test is over; it may be
+// called more than once, and opened more than once.
+func Each(t *testing.T, test func(t *testing.T, fresh func() store.Options)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, func() store.Options { return SQLite(t) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, func() store.Options { return Postgres(t) })
+	})
+}
+
+// SQLite is a folder for an empty database.
+func SQLite(t *testing.T) store.Options {
+	t.Helper()
+	return store.Options{Dir: t.TempDir()}
+}
+
+// Postgres makes an empty database on the server that SLUICE_TEST_POSTGRES names, or on this machine's. Without a server the test is skipped;
+// in CI it fails.
+func Postgres(t *testing.T) store.Options {
+	t.Helper()
+	server := cmp.Or(os.Getenv("SLUICE_TEST_POSTGRES"), local)
+	at, err := url.Parse(server)
+	if err != nil {
+		t.Fatal("SLUICE_TEST_POSTGRES is not a URL")
+	}
+	name := "sluice_test_" + strings.ToLower(rand.Text())
+	if err := administer(t, server, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		text := fmt.Sprintf("no PostgreSQL to test with: %v\nStart one, or name one in SLUICE_TEST_POSTGRES", err)
+		if os.Getenv("CI") != "" {
+			t.Fatal(text)
+		}
+		t.Skip(text)
+	}
+	t.Cleanup(func() {
+		if err := administer(t, server, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	at.Path = "/" + name
+	return store.Options{URL: at.String()}
+}
+
+// administer runs one statement on the server. Its context is not the test's, which is over when the database is dropped.
+func administer(t *testing.T, server, statement string) error {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// Open opens a database for the length of a test.
+func Open(t *testing.T, options store.Options) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), options)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
