@@ -20,3 +20,14 @@ func TestLeases(t *testing.T) {
 		})
 	})
 }
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		storetest.Test(t, func(t *testing.T, clock func() time.Time) *store.DB {
+			options := fresh()
+			options.Clock = clock
+			return storetest.Open(t, options)
+		})
+	})
+}

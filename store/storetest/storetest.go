@@ -30,8 +30,27 @@ func Each(t *testing.T, test func(t *testing.T, fresh func() store.Options)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, func() store.Options { return Postgres(t) })
+		database := Postgres(t)
+		test(t, func() store.Options { return schema(t, database) })
 	})
+}
+
+// schema makes an empty schema in a database, which is as good as a database of its own, and a hundred times as quick.
+func schema(t *testing.T, database store.Options) store.Options {
+	t.Helper()
+	name := "test_" + strings.ToLower(rand.Text())
+	if err := administer(t, database.URL, "CREATE SCHEMA "+name); err != nil {
+		t.Fatalf("make a schema: %v", err)
+	}
+	at, err := url.Parse(database.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := at.Query()
+	query.Set("search_path", name)
+	query.Set("synchronous_commit", "off") // no test pulls the plug of the server
+	at.RawQuery = query.Encode()
+	return store.Options{URL: at.String()}
 }
 
 // SQLite is a folder for an empty database.
