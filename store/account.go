@@ -14,7 +14,7 @@ const mostPage = 250
 
 // Revision is how often the scope's snapshot was committed; 0 before the first time.
 func (db *DB) Revision(ctx context.Context, scope aggregation.Scope) (revision int64, err error) {
-	err = db.read(ctx, "revision of the snapshot", func(t tx) error {
+	err = db.read("revision of the snapshot", func(t tx) error {
 		err := t.one(ctx, "SELECT revision FROM scopes WHERE connection = ? AND resource = ?", []any{scope.Connection, scope.Resource}, &revision)
 		if errors.Is(err, ErrNone) {
 			return nil
@@ -54,7 +54,7 @@ func pages[T any](ctx context.Context, db *DB, what, query string, args []any, i
 		page := make([]T, 0, mostPage)
 		for last := ""; ; {
 			page = page[:0]
-			err := db.read(ctx, what, func(t tx) error {
+			err := db.read(what, func(t tx) error {
 				return t.each(ctx, query, append(args[:len(args):len(args)], last, int64(mostPage)), func(scan scan) error {
 					value, key, err := item(scan)
 					page, last = append(page, value), key

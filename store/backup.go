@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 )
@@ -33,7 +34,12 @@ func (e *sqliteEngine) backup(ctx context.Context, path string) (err error) {
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
-	if _, err := e.pool.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+	conn, err := sqliteDB(e.path, url.Values{"_pragma": {"busy_timeout(" + busy + ")"}}, 1) // which reads; those of the pool could not write the copy
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
 		return err
 	}
 	if err := file.Sync(); err != nil {

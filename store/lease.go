@@ -145,7 +145,8 @@ func (db *DB) readPulse(ctx context.Context, t tx, lock string) (pulse lease.Pul
 	if err := t.one(ctx, "SELECT pulse FROM lease_pulse WHERE one = 1"+lock, nil, &text); err != nil {
 		return pulse, err
 	}
-	return pulse, json.Unmarshal([]byte(text), &pulse)
+	err = json.Unmarshal([]byte(text), &pulse)
+	return pulse, err
 }
 
 // bear begins the life of the store of leases in a database that is new.

@@ -34,7 +34,7 @@ type migrator struct {
 	dialect goose.Dialect
 	db      *sql.DB
 	files   layers
-	queue   func(context.Context) error
+	queue   func(ctx context.Context, have int64) error // from the version that the queue's tables have
 }
 
 // Migrate brings the tables to this binary's version, one node at a time: others wait. It is safe to call again. ErrNewer: a newer sluice
@@ -52,7 +52,11 @@ func (db *DB) Migrate(ctx context.Context) error {
 		if _, err := provider.Up(ctx); err != nil {
 			return err
 		}
-		if err := m.queue(ctx); err != nil {
+		queue, err := db.highest(ctx, "river_migration", "SELECT COALESCE(MAX(version), 0) FROM river_migration")
+		if err != nil {
+			return err
+		}
+		if err := m.queue(ctx, queue); err != nil {
 			return err
 		}
 		return db.engine.write(ctx, func(t tx) error { return db.bear(ctx, t) })
@@ -68,16 +72,20 @@ func (db *DB) Version(ctx context.Context) (have, want int64, err error) {
 	if want, err = newest(); err != nil {
 		return 0, 0, err
 	}
-	switch found, err := db.engine.hasTable(ctx, versions); {
-	case err != nil:
-		return 0, want, fmt.Errorf("read the version: %w", db.engine.explain(err))
-	case !found:
-		return 0, want, nil
-	}
-	err = db.read(ctx, "read the version", func(t tx) error {
-		return t.one(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+versions+" WHERE is_applied", nil, &have)
-	})
+	have, err = db.highest(ctx, versions, "SELECT COALESCE(MAX(version_id), 0) FROM "+versions+" WHERE is_applied")
 	return have, want, err
+}
+
+// highest is the version that a table of versions holds, 0 if there is no such table.
+func (db *DB) highest(ctx context.Context, table, query string) (version int64, err error) {
+	found, err := db.engine.hasTable(ctx, table)
+	if err != nil {
+		return 0, fmt.Errorf("read the version: %w", db.engine.explain(err))
+	}
+	if found {
+		err = db.read("read the version", func(t tx) error { return t.one(ctx, query, nil, &version) })
+	}
+	return version, err
 }
 
 func (db *DB) refuseNewer(ctx context.Context) error {
@@ -114,8 +122,8 @@ func (e *sqliteEngine) migrate(ctx context.Context, under func(context.Context, 
 	}
 	defer lock.writer.Close()
 	return lock.write(ctx, func(tx) error {
-		return under(ctx, migrator{goose.DialectSQLite3, e.writer, layersFor("sqlite"), func(ctx context.Context) error {
-			return migrateQueue(ctx, riversqlite.New(e.writer))
+		return under(ctx, migrator{goose.DialectSQLite3, e.writer, layersFor("sqlite"), func(ctx context.Context, have int64) error {
+			return migrateQueue(ctx, have, riversqlite.New(e.writer))
 		}})
 	})
 }
@@ -130,25 +138,21 @@ func (e *postgresEngine) migrate(ctx context.Context, under func(context.Context
 		}
 		db := stdlib.OpenDBFromPool(e.writer)
 		defer db.Close()
-		return under(ctx, migrator{goose.DialectPostgres, db, layersFor("postgres"), func(ctx context.Context) error {
-			return migrateQueue(ctx, riverpgxv5.New(e.writer))
+		return under(ctx, migrator{goose.DialectPostgres, db, layersFor("postgres"), func(ctx context.Context, have int64) error {
+			return migrateQueue(ctx, have, riverpgxv5.New(e.writer))
 		}})
 	})
 }
 
 // migrateQueue brings the tables of River to the version that is linked.
-func migrateQueue[T any](ctx context.Context, driver riverdriver.Driver[T]) error {
+func migrateQueue[T any](ctx context.Context, have int64, driver riverdriver.Driver[T]) error {
 	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
-	have, err := m.ExistingVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("the queue's version: %w", err)
-	}
 	all := m.AllVersions()
-	if len(have) > 0 && len(all) > 0 && have[len(have)-1].Version > all[len(all)-1].Version {
-		return fmt.Errorf("%w: its queue has version %d, and this one knows versions up to %d", ErrNewer, have[len(have)-1].Version, all[len(all)-1].Version)
+	if want := int64(all[len(all)-1].Version); have > want {
+		return fmt.Errorf("%w: its queue has version %d, and this one knows versions up to %d; run the newer sluice", ErrNewer, have, want)
 	}
 	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("the queue: %w", err)

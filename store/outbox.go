@@ -16,7 +16,7 @@ type Numbered struct {
 // Events returns at most limit events after a sequence number, in their order. No event comes to be seen later that has a lower number than
 // one that was seen: who remembers the last number misses none. Numbers have gaps.
 func (db *DB) Events(ctx context.Context, after int64, limit int) (events []Numbered, err error) {
-	err = db.read(ctx, "read the outbox", func(t tx) error {
+	err = db.read("read the outbox", func(t tx) error {
 		return t.each(ctx, "SELECT seq, id, tenant, type, source, subject, time, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
 			[]any{after, int64(limit)}, func(scan scan) error {
 				var e Numbered

@@ -163,7 +163,7 @@ func onePartition(ctx context.Context, t tx, query string, args ...any) (p Parti
 
 // Partitions lists a run's partitions in the order of their names.
 func (db *DB) Partitions(ctx context.Context, run RunID) (all []Partition, err error) {
-	err = db.read(ctx, fmt.Sprintf("partitions of run %d", run), func(t tx) error {
+	err = db.read(fmt.Sprintf("partitions of run %d", run), func(t tx) error {
 		return t.each(ctx, "SELECT "+partitionColumns+" FROM partitions WHERE run = ? ORDER BY name", []any{int64(run)}, func(scan scan) error {
 			p, err := scanPartition(scan)
 			all = append(all, p)

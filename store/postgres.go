@@ -70,7 +70,7 @@ func (e *postgresEngine) unreachable(ctx context.Context, err error, password st
 			text = strings.ReplaceAll(text, secret, "[redacted]")
 		}
 	}
-	return fmt.Errorf("PostgreSQL at %s cannot be used: %s; look whether it runs, and at the user, password and name in database:", e.at, text)
+	return fmt.Errorf("PostgreSQL at %s cannot be used: %s; look whether it runs, and at the user, password and name in the URL", e.at, text)
 }
 
 func (e *postgresEngine) close() {

@@ -166,7 +166,7 @@ func oneRun(ctx context.Context, t tx, id RunID, lock string) (run Run, err erro
 
 // Run returns a run; ErrNone when there is none of that number.
 func (db *DB) Run(ctx context.Context, id RunID) (run Run, err error) {
-	err = db.read(ctx, fmt.Sprintf("run %d", id), func(t tx) error {
+	err = db.read(fmt.Sprintf("run %d", id), func(t tx) error {
 		run, err = oneRun(ctx, t, id, "")
 		return err
 	})
@@ -179,7 +179,7 @@ func (db *DB) Runs(ctx context.Context, scope aggregation.Scope, limit int) (run
 	if scope != (aggregation.Scope{}) {
 		where, args = "WHERE s.connection = ? AND s.resource = ? ", []any{scope.Connection, scope.Resource}
 	}
-	err = db.read(ctx, "list runs", func(t tx) error {
+	err = db.read("list runs", func(t tx) error {
 		return t.each(ctx, runColumns+where+"ORDER BY r.id DESC LIMIT ?", append(args, int64(limit)), func(scan scan) error {
 			run, err := scanRun(scan)
 			runs = append(runs, run)

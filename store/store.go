@@ -70,7 +70,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	var err error
 	switch {
 	case o.URL == "" && o.Dir == "":
-		return nil, errors.New("open database: neither a data folder nor a database URL is given; name one with --data or database:")
+		return nil, errors.New("open database: neither a data folder nor a database URL is given; name one with --data or database")
 	case o.URL == "":
 		db.engine, err = openSQLite(ctx, o.Dir)
 	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
@@ -116,7 +116,7 @@ func (db *DB) write(ctx context.Context, what string, work func(tx) error) error
 }
 
 // read runs work outside of any transaction, beside those who write.
-func (db *DB) read(ctx context.Context, what string, work func(tx) error) error {
+func (db *DB) read(what string, work func(tx) error) error {
 	if err := work(db.engine.reader()); err != nil {
 		return fmt.Errorf("%s: %w", what, db.engine.explain(err))
 	}

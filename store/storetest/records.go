@@ -52,7 +52,10 @@ func testOrder(t *testing.T, b *bench) {
 		t.Errorf("snapshot (- want, + got):\n%s", diff)
 	}
 	walked := 0
-	for range b.db.Before(t.Context(), people) {
+	for _, err := range b.db.Before(t.Context(), people) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if walked++; walked == 300 {
 			break
 		}

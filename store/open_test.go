@@ -1,0 +1,193 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"sluice/store"
+	"sluice/store/storetest"
+)
+
+// wantText wants an error with all these words in it.
+func wantText(t *testing.T, what string, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: got no error, want one with %q", what, words)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%s: got %q, want %q in it", what, err, w)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	noDB := t.TempDir()
+	if err := os.WriteFile(filepath.Join(noDB, "sluice.db"), []byte(strings.Repeat("no database. ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close() // nobody listens there now
+	const secret = "hunter2+%26"
+	for name, c := range map[string]struct {
+		options store.Options
+		words   []string
+	}{
+		"nothing":          {store.Options{}, []string{"--data", "neither"}},
+		"another scheme":   {store.Options{URL: "mysql://u:" + secret + "@h/d"}, []string{"must begin with postgres://"}},
+		"no URL":           {store.Options{URL: "postgres://u:" + secret + "@h:port/d"}, []string{"cannot be read", "postgres://user:password@host:5432/name"}},
+		"odd setting":      {store.Options{URL: "postgres://u:" + secret + "@h/d?sslmode=" + secret}, []string{"cannot be read"}},
+		"no folder":        {store.Options{Dir: "/nowhere/data"}, []string{"the data folder /nowhere/data is not there", "--data"}},
+		"a file":           {store.Options{Dir: file}, []string{"cannot be written", file, "--data"}},
+		"no database":      {store.Options{Dir: noDB}, []string{noDB, "is damaged or no database", "backup"}},
+		"nobody listening": {store.Options{URL: "postgres://u:" + secret + "@" + listener.Addr().String() + "/d?sslmode=disable"}, []string{listener.Addr().String() + "/d cannot be used", "look whether it runs"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := store.Open(t.Context(), c.options)
+			wantText(t, name, err, c.words...)
+			if err != nil && (strings.Contains(err.Error(), "hunter2")) {
+				t.Errorf("the error has the password in it: %v", err)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, options := range []store.Options{{Dir: t.TempDir()}, {URL: "postgres://u@" + listener.Addr().String() + "/d"}} {
+		if _, err := store.Open(ctx, options); !errors.Is(err, context.Canceled) {
+			t.Errorf("open %+v with a context that is over: got %v, want %v", options, err, context.Canceled)
+		}
+	}
+}
+
+func TestOpenFolderThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere; TestCommitOnReadOnlyDisk shows the same in another way")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Open(t.Context(), store.Options{Dir: dir})
+	wantText(t, "open", err, dir, "cannot be written", "--data")
+}
+
+func TestOpenReadOnlyServer(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	options.URL += "&default_transaction_read_only=on"
+	_, err := store.Open(t.Context(), options)
+	wantText(t, "open", err, "is read-only; name the primary server")
+}
+
+func TestOpenIsForOwnersEyes(t *testing.T) {
+	t.Parallel()
+	options := storetest.SQLite(t)
+	storetest.Open(t, options)
+	for _, name := range []string{"sluice.db", "sluice.db-wal"} {
+		info, err := os.Stat(filepath.Join(options.Dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != 0o600 {
+			t.Errorf("mode of %s: got %o, want 600", name, got)
+		}
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		ctx := t.Context()
+		options := fresh()
+		options.NoMigrate = true
+		db := storetest.Open(t, options)
+		have, want, err := db.Version(ctx)
+		if have != 0 || want < 3 || err != nil {
+			t.Fatalf("version of an empty database: got %d of %d and %v, want 0 of 3 or more and none", have, want, err)
+		}
+		var group sync.WaitGroup
+		for range 3 { // nodes that start at once
+			group.Go(func() {
+				db, err := store.Open(ctx, store.Options{Dir: options.Dir, URL: options.URL})
+				if err != nil {
+					t.Errorf("open and migrate: %v", err)
+					return
+				}
+				db.Close()
+			})
+		}
+		group.Wait()
+		if err := db.Migrate(ctx); err != nil {
+			t.Errorf("migrate again: got %v, want none", err)
+		}
+		if have, _, err := db.Version(ctx); have != want || err != nil {
+			t.Errorf("version: got %d and %v, want %d and none", have, err, want)
+		}
+		count(t, db, map[string]int64{"river_job": 0, "lease_pulse": 1})
+
+		if err := db.Exec(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, ?)", int64(977), true); err != nil {
+			t.Fatal(err)
+		}
+		for _, noMigrate := range []bool{true, false} {
+			options.NoMigrate = noMigrate
+			_, err := store.Open(ctx, options)
+			if !errors.Is(err, store.ErrNewer) {
+				t.Errorf("open a newer database: got %v, want %v", err, store.ErrNewer)
+			}
+			wantText(t, "open a newer database", err, "its version is 977", fmt.Sprintf("up to %d", want), "run the newer sluice")
+		}
+	})
+}
+
+func TestNewerQueueIsRefused(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		if err := db.Exec(t.Context(), "INSERT INTO river_migration (line, version) VALUES ('main', 977)"); err != nil {
+			t.Fatal(err)
+		}
+		err := db.Migrate(t.Context())
+		if !errors.Is(err, store.ErrNewer) {
+			t.Errorf("migrate: got %v, want %v", err, store.ErrNewer)
+		}
+		wantText(t, "migrate", err, "its queue has version 977")
+	})
+}
+
+// TestNative: the queue's drivers take these types and no others.
+func TestNative(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		options := fresh()
+		native, err := storetest.Open(t, options).Native(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, isSQL := native.(*sql.Tx)
+		_, isPgx := native.(pgx.Tx)
+		if isSQL != (options.URL == "") || isPgx == isSQL {
+			t.Errorf("native transaction: got %T", native)
+		}
+	})
+}
