@@ -41,11 +41,11 @@ func staged(t *testing.T, db *store.DB, n int) store.Run {
 	return run
 }
 
-// facts are those of what was staged, an event each.
-func facts(t *testing.T, db *store.DB, run store.RunID) func(yield func(store.Fact, error) bool) {
+// facts are those of what was staged, an event each, whose ids begin with a word.
+func facts(t testing.TB, db *store.DB, run store.RunID, word string) func(yield func(store.Fact, error) bool) {
 	return func(yield func(store.Fact, error) bool) {
 		for r, err := range db.Staged(t.Context(), run) {
-			f := store.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: r.ID, After: r.Account}, Events: []triggers.Event{{ID: "created " + r.ID}}}
+			f := store.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: r.ID, After: r.Account}, Events: []triggers.Event{{ID: word + r.ID}}}
 			if !yield(f, err) {
 				return
 			}
@@ -61,7 +61,7 @@ func TestCommitStops(t *testing.T) {
 		run := staged(t, db, 150)
 		steps := 0
 		commit := func() error {
-			return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID), store.Closing{Events: []triggers.Event{{ID: "completed"}}})
+			return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{Events: []triggers.Event{{ID: "completed"}}})
 		}
 		killed := errors.New("killed")
 		for stop := 0; ; stop++ {
@@ -119,7 +119,9 @@ func TestCommitOnFullDisk(t *testing.T) {
 	if err := db.Full(t.Context(), 5); err != nil {
 		t.Fatal(err)
 	}
-	commit := func() error { return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID), store.Closing{}) }
+	commit := func() error {
+		return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{})
+	}
 	wantText(t, "commit on a full disk", commit(), "the disk of", "sluice.db is full; free some space there")
 	count(t, db, map[string]int64{"accounts": 0, "events": 0, "runs WHERE state = 'running'": 1, "scopes WHERE revision = 0": 1, "staged": 3000})
 	if err := db.Full(t.Context(), 1000); err != nil {
@@ -138,7 +140,7 @@ func TestCommitOnReadOnlyDisk(t *testing.T) {
 	if err := db.ReadOnly(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID), store.Closing{})
+	err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{})
 	wantText(t, "commit on a read-only disk", err, "cannot be written; let this user write both")
 	count(t, db, map[string]int64{"accounts": 0, "events": 0, "runs WHERE state = 'running'": 1})
 }

@@ -78,3 +78,9 @@ func (db *DB) Schema(ctx context.Context) (map[string][]string, error) {
 	})
 	return columns, err
 }
+
+// Pragma reads a setting of the connection that writes to a SQLite database.
+func (db *DB) Pragma(ctx context.Context, name string) (value string, err error) {
+	err = db.engine.(*sqliteEngine).writer.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value)
+	return value, err
+}

@@ -36,7 +36,7 @@ var tables = []table{
 // Move copies all tables from one database into another, an empty one of the same version, and verifies the counts. It is one transaction
 // of the new database, which is either whole or still empty afterwards, and one of the old, which nobody may use meanwhile: a SQLite
 // file is locked, and with PostgreSQL the caller has stopped all nodes. Leases and jobs are not copied;
-// ErrNotDrained when a job is left. progress is
+// ErrNotDrained when a job is left. progress, if it is not nil, is
 // called after each batch.
 func Move(ctx context.Context, from, to *DB, progress func(table string, done, total int64)) error {
 	if err := sameVersion(ctx, from, to); err != nil {
@@ -105,7 +105,9 @@ func (b table) move(ctx context.Context, source, target tx, progress func(string
 		}
 		after = rows[len(rows)-1][:b.keys]
 		done += int64(len(rows))
-		progress(b.name, done, total)
+		if progress != nil {
+			progress(b.name, done, total)
+		}
 	}
 	var got, still int64
 	if err := errors.Join(target.one(ctx, count, nil, &got), source.one(ctx, count, nil, &still)); err != nil {

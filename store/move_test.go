@@ -20,7 +20,7 @@ func full(t *testing.T, db *store.DB) (open store.Run) {
 	t.Helper()
 	ctx := t.Context()
 	run := staged(t, db, 1200)
-	if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID), store.Closing{Events: []triggers.Event{{ID: "completed"}}}); err != nil {
+	if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{Events: []triggers.Event{{ID: "completed"}}}); err != nil {
 		t.Fatal(err)
 	}
 	open = staged(t, db, 7)

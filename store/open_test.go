@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"sluice/aggregation"
 	"sluice/store"
 	"sluice/store/storetest"
 )
@@ -189,5 +191,58 @@ func TestNative(t *testing.T) {
 		if isSQL != (options.URL == "") || isPgx == isSQL {
 			t.Errorf("native transaction: got %T", native)
 		}
+	})
+}
+
+func TestSQLiteKeepsWhatItSays(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t))
+	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
+		if got, err := db.Pragma(t.Context(), name); got != want || err != nil {
+			t.Errorf("%s: got %s and %v, want %s", name, got, err, want)
+		}
+	}
+}
+
+// TestTwoNodes: two that share a database, each with connections of its own, by the database's own clock.
+func TestTwoNodes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		ctx := t.Context()
+		options := fresh()
+		nodes := []*store.DB{storetest.Open(t, options), storetest.Open(t, options)}
+		run, err := nodes[0].StartRun(ctx, people, "detail")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const all = 20
+		for i := range all {
+			if err := nodes[i%2].AddPartitions(ctx, run.ID, store.Partition{Name: fmt.Sprintf("%02d", i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var group sync.WaitGroup
+		for _, node := range nodes {
+			group.Go(func() {
+				for {
+					claim, err := node.Claim(ctx, store.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
+					if errors.Is(err, store.ErrNone) {
+						return
+					}
+					if err != nil || claim.Generation != 1 {
+						t.Errorf("claim: got generation %d and %v, want 1 and none", claim.Generation, err)
+						return
+					}
+					if left := time.Until(claim.LeaseUntil); left < 50*time.Minute || left > 70*time.Minute {
+						t.Errorf("lease: got %v, want about an hour", left)
+					}
+					if err := node.Stage(ctx, claim, store.Progress{}, aggregation.Record{ID: claim.Name}, aggregation.Record{ID: "of both"}); err != nil {
+						t.Errorf("stage: %v", err)
+					}
+				}
+			})
+		}
+		group.Wait()
+		count(t, nodes[0], map[string]int64{"staged": all + 1, "partitions WHERE state = 'taken'": all})
 	})
 }

@@ -131,7 +131,7 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 			}
 			completed = micros(now)
 		}
-		if _, err := t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, note = ? WHERE id = ?", string(to), completed, note, int64(id)); err != nil {
+		if _, err := t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, note = ? WHERE id = ?", string(to), completed, clean(note), int64(id)); err != nil {
 			return err
 		}
 		return emit(ctx, t, events)

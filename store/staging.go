@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"sluice/aggregation"
 )
@@ -52,7 +54,7 @@ func (db *DB) Stage(ctx context.Context, claim Claim, progress Progress, records
 			return err
 		}
 		return insert(ctx, t, "INSERT INTO failures (run, id, reason, at)", " ON CONFLICT (run, id) DO UPDATE SET reason = excluded.reason, at = excluded.at",
-			failures, func(f Failure) []any { return []any{int64(claim.Run), f.ID, f.Reason, micros(f.At)} })
+			failures, func(f Failure) []any { return []any{int64(claim.Run), f.ID, clean(f.Reason), micros(f.At)} })
 	})
 }
 
@@ -91,6 +93,9 @@ func inOrder(records []aggregation.Record) ([]aggregation.Record, error) {
 		if err := checkID(r.ID); err != nil {
 			return nil, err
 		}
+		if !utf8.Valid(r.Account) || bytes.IndexByte(r.Account, 0) >= 0 {
+			return nil, fmt.Errorf("account %q is not JSON as a database keeps it (UTF-8 without NUL)", r.ID)
+		}
 		if last := len(kept) - 1; last >= 0 && kept[last].ID == r.ID {
 			r.RowHash = cmp.Or(r.RowHash, kept[last].RowHash)
 			if r.Account == nil {
@@ -123,7 +128,7 @@ func failuresInOrder(failures []Failure) ([]Failure, error) {
 
 // Failures walks a run's failures in the order of their ids.
 func (db *DB) Failures(ctx context.Context, run RunID) iter.Seq2[Failure, error] {
-	return pages(ctx, db, fmt.Sprintf("failures of run %d", run), "SELECT id, reason, at FROM failures WHERE run = ?", []any{int64(run)},
+	return pages(ctx, db, fmt.Sprintf("failures of run %d", run), "SELECT id, reason, at FROM failures WHERE run = ?", []any{int64(run)}, "",
 		func(scan scan) (f Failure, key string, err error) {
 			var at int64
 			err = scan(&f.ID, &f.Reason, &at)

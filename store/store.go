@@ -23,6 +23,31 @@
 //	                                   └─┘ Claim by another, once the lease is over
 //
 // Each claim has a higher generation than the one before. What an old owner still writes is refused with ErrFenced.
+//
+// # What aggregation declares
+//
+// An interface is declared where it is used, so these are for package aggregation to write, in this or smaller parts; RunID, State, Run,
+// Counts, Partition, Claim, Want, Progress, Failure, Fact, Closing and the errors below go there with them, and stay here until it does:
+//
+//	type Runs interface {
+//		StartRun(ctx context.Context, scope Scope, plan string) (Run, error)
+//		MoveRun(ctx context.Context, run RunID, to State, note string, events ...triggers.Event) error
+//		Run(ctx context.Context, run RunID) (Run, error)
+//	}
+//	type Partitions interface {
+//		AddPartitions(ctx context.Context, run RunID, partitions ...Partition) error
+//		Claim(ctx context.Context, want Want) (Claim, error)
+//		Heartbeat(ctx context.Context, claim Claim) error
+//		Release(ctx context.Context, claim Claim) error
+//		Finish(ctx context.Context, claim Claim) error
+//		Stage(ctx context.Context, claim Claim, progress Progress, records ...Record) error
+//	}
+//	type Snapshots interface {
+//		Revision(ctx context.Context, scope Scope) (int64, error)
+//		Before(ctx context.Context, scope Scope) iter.Seq2[Record, error]
+//		Staged(ctx context.Context, run RunID) iter.Seq2[Record, error]
+//		Commit(ctx context.Context, run RunID, expected int64, facts iter.Seq2[Fact, error], closing Closing) error
+//	}
 package store
 
 import (

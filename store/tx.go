@@ -122,6 +122,11 @@ func textOrNull(raw json.RawMessage) any {
 	return string(raw)
 }
 
+// clean makes text for people, which may come from a vendor, what both databases keep.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 // checkID refuses what one of the databases could not keep or compare: PostgreSQL has no text with a NUL or a byte that is not UTF-8.
 func checkID(id string) error {
 	switch {

@@ -51,6 +51,21 @@ func testOrder(t *testing.T, b *bench) {
 	if diff := cmp.Diff(records, collect(t, b.db.Before(t.Context(), people))); diff != "" {
 		t.Errorf("snapshot (- want, + got):\n%s", diff)
 	}
+	if diff := cmp.Diff(records[300:], collect(t, b.db.StagedAfter(t.Context(), run.ID, records[299].ID))); diff != "" {
+		t.Errorf("staged, after the 300th (- want, + got):\n%s", diff)
+	}
+	known, err := b.db.Known(t.Context(), people, append(ids[:150:150], "nobody")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids[:150] {
+		if known[id].ID != id || known[id].RowHash == "" {
+			t.Errorf("known of %q: got %+v", id, known[id])
+		}
+	}
+	if len(known) != 150 {
+		t.Errorf("known accounts: got %d, want 150", len(known))
+	}
 	walked := 0
 	for _, err := range b.db.Before(t.Context(), people) {
 		if err != nil {
@@ -99,6 +114,18 @@ func testText(t *testing.T, b *bench) {
 		if err := b.db.Emit(t.Context(), event(id)); err == nil {
 			t.Errorf("emit an event whose id is %s: got no error, want one", name)
 		}
+	}
+	for name, account := range map[string]string{"NUL": "\"a\x00\"", "not UTF-8": "\"a\xff\""} {
+		if err := b.db.Stage(t.Context(), claim, store.Progress{}, aggregation.Record{ID: "a", Account: []byte(account)}); err == nil {
+			t.Errorf("stage an account with %s: got no error, want one", name)
+		}
+	}
+	odd := store.Progress{Failures: []store.Failure{{ID: "a", Reason: "the vendor said \x00\xff"}}}
+	if err := b.db.Stage(t.Context(), claim, odd); err != nil {
+		t.Fatalf("stage a failure with odd text: %v", err)
+	}
+	if got, want := collect(t, b.db.Failures(t.Context(), run.ID))[0].Reason, "the vendor said \uFFFD\uFFFD"; got != want {
+		t.Errorf("a reason with odd text: got %q, want %q", got, want)
 	}
 	if err := b.db.Emit(t.Context(), event(strings.Repeat("x", 65))); err == nil {
 		t.Error("emit an event whose id is too long: got no error, want one")

@@ -54,14 +54,14 @@ func schema(t *testing.T, database store.Options) store.Options {
 }
 
 // SQLite is a folder for an empty database.
-func SQLite(t *testing.T) store.Options {
+func SQLite(t testing.TB) store.Options {
 	t.Helper()
 	return store.Options{Dir: t.TempDir()}
 }
 
 // Postgres makes an empty database on the server that SLUICE_TEST_POSTGRES names, or on this machine's. Without a server the test is skipped;
 // in CI it fails.
-func Postgres(t *testing.T) store.Options {
+func Postgres(t testing.TB) store.Options {
 	t.Helper()
 	server := cmp.Or(os.Getenv("SLUICE_TEST_POSTGRES"), local)
 	at, err := url.Parse(server)
@@ -86,7 +86,7 @@ func Postgres(t *testing.T) store.Options {
 }
 
 // administer runs one statement on the server. Its context is not the test's, which is over when the database is dropped.
-func administer(t *testing.T, server, statement string) error {
+func administer(t testing.TB, server, statement string) error {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	conn, err := pgx.Connect(ctx, server)
@@ -99,7 +99,7 @@ func administer(t *testing.T, server, statement string) error {
 }
 
 // Open opens a database for the length of a test.
-func Open(t *testing.T, options store.Options) *store.DB {
+func Open(t testing.TB, options store.Options) *store.DB {
 	t.Helper()
 	db, err := store.Open(t.Context(), options)
 	if err != nil {
