@@ -112,6 +112,33 @@ func count(t *testing.T, db *store.DB, want map[string]int64) {
 	}
 }
 
+// TestCommitKeepsOthersOut: while a commit is under way, nobody adds to its run.
+func TestCommitKeepsOthersOut(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		run := staged(t, db, 1)
+		added := make(chan error, 1)
+		db.StopAt(func(step string) error {
+			if step == "before revision" {
+				go func() { added <- db.AddPartitions(t.Context(), run.ID, store.Partition{Name: "late"}) }()
+				select {
+				case err := <-added:
+					t.Errorf("add a partition beside a commit: got %v at once, want it to wait", err)
+				case <-time.After(200 * time.Millisecond): // long enough for it to have read the run's state
+				}
+			}
+			return nil
+		})
+		if err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-added; !errors.Is(err, store.ErrState) {
+			t.Errorf("add a partition beside a commit: got %v, want %v", err, store.ErrState)
+		}
+	})
+}
+
 func TestCommitOnFullDisk(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))

@@ -16,11 +16,11 @@ import (
 
 func testCommit(t *testing.T, b *bench) {
 	ctx := t.Context()
-	first := []aggregation.Record{record("a", 1), record("b", 1), record("c", 1), record("d", 1)}
+	first := []aggregation.Record{record("a", 1), record("b", 1), record("c", 1), record("d", 1), record("f", 1)}
 	run := b.staged(people, first...)
 	b.pass(time.Minute)
 	closing := store.Closing{
-		Counts: store.Counts{Scanned: 4, Added: 4}, Errors: []string{"one"}, Warnings: []string{"two", "three"}, Events: []triggers.Event{event("completed")},
+		Counts: store.Counts{Scanned: 5, Added: 5}, Errors: []string{"one"}, Warnings: []string{"two", "three"}, Events: []triggers.Event{event("completed")},
 	}
 	if err := b.db.Commit(ctx, run.ID, 0, factsOf(first), closing); err != nil {
 		t.Fatal(err)
@@ -36,20 +36,20 @@ func testCommit(t *testing.T, b *bench) {
 		t.Errorf("run (- want, + got):\n%s", diff)
 	}
 
-	// b changes, c is gone, d was not read this time, a is as it was and was read later, e is staged and held back.
+	// b changes, c is gone, d was not read this time, a is as it was and was read later, e is new and f another and both are held back.
 	a, changed, held := record("a", 1), record("b", 2), record("e", 2)
 	a.RowHash, a.ReadAt = "row 2", a.ReadAt.Add(time.Hour)
-	run = b.staged(people, a, changed, aggregation.Record{ID: "d", RowHash: "row 2"}, held)
+	run = b.staged(people, a, changed, aggregation.Record{ID: "d", RowHash: "row 2"}, held, record("f", 2))
 	if err := b.db.Commit(ctx, run.ID, 1, factsOf([]aggregation.Record{changed}, "c"), store.Closing{}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]aggregation.Record{a, changed, record("d", 1)}, collect(t, b.db.Before(ctx, people))); diff != "" {
+	if diff := cmp.Diff([]aggregation.Record{a, changed, record("d", 1), record("f", 1)}, collect(t, b.db.Before(ctx, people))); diff != "" {
 		t.Errorf("snapshot (- want, + got):\n%s", diff)
 	}
 	if revision, err := b.db.Revision(ctx, people); revision != 2 || err != nil {
 		t.Errorf("revision: got %d and %v, want 2 and none", revision, err)
 	}
-	wantEvents := []string{"of arow 1", "of brow 1", "of crow 1", "of drow 1", "completed", "of brow 2"}
+	wantEvents := []string{"of arow 1", "of brow 1", "of crow 1", "of drow 1", "of frow 1", "completed", "of brow 2"}
 	if diff := cmp.Diff(wantEvents, ids(b.events())); diff != "" {
 		t.Errorf("events (- want, + got):\n%s", diff)
 	}

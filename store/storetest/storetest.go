@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"sluice/store"
 )
@@ -69,7 +71,13 @@ func Postgres(t testing.TB) store.Options {
 		t.Fatal("SLUICE_TEST_POSTGRES is not a URL")
 	}
 	name := "sluice_test_" + strings.ToLower(rand.Text())
-	if err := administer(t, server, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+	// Where the server can, in a language that sorts otherwise than by bytes.
+	create := "CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'UTF8'"
+	err = administer(t, server, create+" LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+	if old := new(pgconn.PgError); errors.As(err, &old) {
+		err = administer(t, server, create)
+	}
+	if err != nil {
 		text := fmt.Sprintf("no PostgreSQL to test with: %v\nStart one, or name one in SLUICE_TEST_POSTGRES", err)
 		if os.Getenv("CI") != "" {
 			t.Fatal(text)
