@@ -50,7 +50,7 @@ var floors = []room{
 	{"approvals", []string{"triggers", "connectors", "internal/fault"}},
 	{"aggregation", []string{"connectors", "transforms", "triggers", "internal/fault"}},
 	// floor 4
-	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "triggers", "workflows"}},
+	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "workflows"}},
 	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
 	{"web/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/...", "proxy/...", "transforms", "triggers", "web/...", "workflows"}},
 	// floor 5
@@ -69,7 +69,7 @@ var leaves = []struct {
 	rooms []string
 }{
 	{"HTTP by Fiber and fasthttp", []string{"github.com/gofiber", "github.com/valyala/fasthttp"}, []string{"proxy", "proxy/wire", "web/...", "cmd/sluice-bench"}},
-	{"SQL and the queue", []string{"database/sql", "modernc.org/sqlite", "github.com/jackc", "github.com/riverqueue"}, []string{"store/..."}},
+	{"SQL and the queue", []string{"database/sql", "modernc.org/sqlite", "github.com/jackc", "github.com/pressly/goose", "github.com/riverqueue"}, []string{"store/..."}},
 }
 
 // A listed is what `go list -json` says of one package.

@@ -1,0 +1,75 @@
+package store_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/aggregation"
+	"sluice/proxy/pace/lease"
+	"sluice/store"
+	"sluice/store/storetest"
+)
+
+// BenchmarkCommit is a run of 20,000 accounts of 1 KB: staged in pages of 100, then committed with an event each.
+func BenchmarkCommit(b *testing.B) {
+	const people, page = 20000, 100
+	each(b, func(b *testing.B, db *store.DB) {
+		ctx := b.Context()
+		text := strings.Repeat("x", 1000)
+		for n := range b.N {
+			scope := aggregation.Scope{Connection: fmt.Sprint(n), Resource: "people"}
+			run, err := db.StartRun(ctx, scope, "detail")
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := db.AddPartitions(ctx, run.ID, store.Partition{Name: "all"}); err != nil {
+				b.Fatal(err)
+			}
+			claim, err := db.Claim(ctx, store.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
+			if err != nil {
+				b.Fatal(err)
+			}
+			began := time.Now()
+			for from := 0; from < people; from += page {
+				var records []aggregation.Record
+				for i := range page {
+					records = append(records, aggregation.Record{ID: fmt.Sprintf("%08d", from+i), Account: json.RawMessage(`{"a":"` + text + `"}`), RowHash: "h", ReadAt: began})
+				}
+				if err := db.Stage(ctx, claim, store.Progress{Done: int64(from)}, records...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(people/time.Since(began).Seconds(), "staged/s")
+			if err := db.Finish(ctx, claim); err != nil {
+				b.Fatal(err)
+			}
+			began = time.Now()
+			if err := db.Commit(ctx, run.ID, 0, facts(b, db, run.ID, fmt.Sprint(n)), store.Closing{}); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(people/time.Since(began).Seconds(), "committed/s")
+		}
+	})
+}
+
+// BenchmarkTrade is one node's trade for one bucket.
+func BenchmarkTrade(b *testing.B) {
+	terms := lease.Terms{Limit: 60, Window: time.Minute, TTL: 4 * time.Second, Transit: time.Second, Share: 0.25}
+	each(b, func(b *testing.B, db *store.DB) {
+		for n := range b.N {
+			if _, err := db.Trade(b.Context(), lease.Trade{Bucket: "b", Node: "n", Seq: uint64(n + 1), Terms: terms, Wants: 1}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func each(b *testing.B, bench func(*testing.B, *store.DB)) {
+	b.Helper()
+	for name, fresh := range map[string]func(testing.TB) store.Options{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+		b.Run(name, func(b *testing.B) { bench(b, storetest.Open(b, fresh(b))) })
+	}
+}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"sluice/aggregation"
+	"sluice/triggers"
+)
+
+// Fact is a change of the snapshot and the events that tell of it.
+type Fact struct {
+	Change aggregation.Change
+	Events []triggers.Event
+}
+
+// Closing is what a run leaves behind when it completes.
+type Closing struct {
+	Counts   Counts
+	Errors   []string
+	Warnings []string
+	Events   []triggers.Event // of the run itself, after those of its accounts
+}
+
+// Commit makes the facts of a run the snapshot, writes their events to the outbox, and completes the run, all in one transaction. expected
+// is the revision with which the facts were found; the new one is one higher. Of accounts that are now as they were read, the row hash and
+// the time of reading are taken over too.
+//
+// facts is walked while the transaction is open, and may read this database; it must not write to it. Other commits wait at the outbox
+// until this one is over, so that sequence numbers become visible in their order.
+//
+// ErrRevision: the snapshot was committed by another run meanwhile; ErrUnfinished: a partition is not done; ErrState: the run is not
+// running, which after an error of the connection may mean that this very commit was done.
+func (db *DB) Commit(ctx context.Context, run RunID, expected int64, facts iter.Seq2[Fact, error], closing Closing) error {
+	return db.write(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
+		var scope int64
+		steps := []struct {
+			name string
+			do   func() error
+		}{
+			{"run", func() (err error) { scope, err = db.complete(ctx, t, run, closing); return err }},
+			{"revision", func() error { return raise(ctx, t, scope, expected) }},
+			{"facts", func() error { return apply(ctx, t, scope, facts) }},
+			{"hashes", func() error { return takeHashes(ctx, t, scope, run) }},
+			{"events", func() error { return emit(ctx, t, closing.Events) }},
+		}
+		for _, s := range steps {
+			if err := db.step("before " + s.name); err != nil {
+				return err
+			}
+			if err := s.do(); err != nil {
+				return err
+			}
+		}
+		return db.step("before commit")
+	})
+}
+
+// complete marks the run, which locks it, and finds its scope.
+func (db *DB) complete(ctx context.Context, t tx, run RunID, c Closing) (scope int64, err error) {
+	var state string
+	if err := t.one(ctx, "SELECT scope, state FROM runs WHERE id = ? FOR UPDATE", []any{int64(run)}, &scope, &state); err != nil {
+		return 0, err
+	}
+	if state != string(Running) {
+		return 0, fmt.Errorf("%w: it is %s", ErrState, state)
+	}
+	var open int64
+	if err := t.one(ctx, "SELECT count(*) FROM partitions WHERE run = ? AND state <> 'done'", []any{int64(run)}, &open); err != nil {
+		return 0, err
+	}
+	if open > 0 {
+		return 0, fmt.Errorf("%w: %d", ErrUnfinished, open)
+	}
+	now, err := db.now(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	counts, err1 := json.Marshal(c.Counts)
+	errs, err2 := json.Marshal(append([]string{}, c.Errors...))
+	warnings, err3 := json.Marshal(append([]string{}, c.Warnings...))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return 0, err
+	}
+	_, err = t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, counts = ?, errors = ?, warnings = ?, note = '' WHERE id = ?",
+		string(Completed), micros(now), string(counts), string(errs), string(warnings), int64(run))
+	return scope, err
+}
+
+// raise raises the scope's revision if it is the expected one.
+func raise(ctx context.Context, t tx, scope, expected int64) error {
+	n, err := t.exec(ctx, "UPDATE scopes SET revision = revision + 1 WHERE id = ? AND revision = ?", scope, expected)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: its revision is not %d any more", ErrRevision, expected)
+	}
+	return err
+}
+
+// apply writes facts a hundred at a time.
+func apply(ctx context.Context, t tx, scope int64, facts iter.Seq2[Fact, error]) error {
+	batch := make([]Fact, 0, mostRows)
+	for fact, err := range facts {
+		if err != nil {
+			return err
+		}
+		if err := checkID(fact.Change.ID); err != nil {
+			return err
+		}
+		if batch = append(batch, fact); len(batch) == mostRows {
+			if err := applyBatch(ctx, t, scope, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	return applyBatch(ctx, t, scope, batch)
+}
+
+func applyBatch(ctx context.Context, t tx, scope int64, batch []Fact) error {
+	var kept []aggregation.Change
+	var gone []any
+	var events []triggers.Event
+	for _, f := range batch {
+		switch {
+		case f.Change.Kind == aggregation.Deleted:
+			gone = append(gone, f.Change.ID)
+		case f.Change.After == nil:
+			return fmt.Errorf("account %q: neither deleted nor there after its change", f.Change.ID)
+		default:
+			kept = append(kept, f.Change)
+		}
+		events = append(events, f.Events...)
+	}
+	err := insert(ctx, t, "INSERT INTO accounts (scope, id, account, row_hash, read_at)", " ON CONFLICT (scope, id) DO UPDATE SET account = excluded.account",
+		kept, func(c aggregation.Change) []any { return []any{scope, c.ID, string(c.After), "", int64(0)} })
+	if err != nil {
+		return err
+	}
+	for ids := range slices.Chunk(gone, mostRows) {
+		if _, err := t.exec(ctx, "DELETE FROM accounts WHERE scope = ? AND id IN ("+marks(len(ids))+")", append([]any{scope}, ids...)...); err != nil {
+			return err
+		}
+	}
+	return emit(ctx, t, events)
+}
+
+// takeHashes notes with which row each account was read, and when. An account whose detail was not read keeps the old ones, so that the
+// next run sees that its row has changed; so does one that is not in the snapshot as it was read.
+func takeHashes(ctx context.Context, t tx, scope int64, run RunID) error {
+	_, err := t.exec(ctx, `UPDATE accounts SET row_hash = staged.row_hash, read_at = staged.read_at FROM staged
+		WHERE accounts.scope = ? AND staged.run = ? AND staged.id = accounts.id AND staged.account = accounts.account
+		AND (staged.row_hash <> accounts.row_hash OR staged.read_at <> accounts.read_at)`, scope, int64(run))
+	return err
+}

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// StopAt sets what happens between the steps of a commit.
+func (db *DB) StopAt(step func(name string) error) { db.step = step }
+
+// Exec runs a statement in a transaction of its own, where a test plants what cannot come about otherwise.
+func (db *DB) Exec(ctx context.Context, query string, args ...any) error {
+	return db.write(ctx, "plant", func(t tx) error {
+		_, err := t.exec(ctx, query, args...)
+		return err
+	})
+}
+
+// Count counts the rows of a table.
+func (db *DB) Count(ctx context.Context, table string) (n int64, err error) {
+	err = db.read("count", func(t tx) error { return t.one(ctx, "SELECT count(*) FROM "+table, nil, &n) })
+	return n, err
+}
+
+// Full makes the disk of a SQLite database full: its file may not grow by more than some pages.
+func (db *DB) Full(ctx context.Context, pages int64) error {
+	e := db.engine.(*sqliteEngine)
+	var now int64
+	if err := e.writer.QueryRowContext(ctx, "PRAGMA page_count").Scan(&now); err != nil {
+		return err
+	}
+	_, err := e.writer.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", now+pages))
+	return err
+}
+
+// ReadOnly makes a SQLite database one that cannot be written, as on a disk that is mounted so.
+func (db *DB) ReadOnly(ctx context.Context) error {
+	_, err := db.engine.(*sqliteEngine).writer.ExecContext(ctx, "PRAGMA query_only = 1")
+	return err
+}
+
+// Native is a transaction as the queue will take it.
+func (db *DB) Native(ctx context.Context) (native any, err error) {
+	err = db.write(ctx, "native", func(t tx) error { native = t.native(); return nil })
+	return native, err
+}
+
+// Moved names the tables that Move copies.
+func Moved() (names []string) {
+	for _, t := range tables {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// Columns are those of a table that Move copies.
+func Columns(name string) []string {
+	for _, t := range tables {
+		if t.name == name {
+			return t.columns
+		}
+	}
+	return nil
+}
+
+// Schema is the sorted columns of each table of a SQLite database that Move must know.
+func (db *DB) Schema(ctx context.Context) (map[string][]string, error) {
+	columns := make(map[string][]string)
+	err := db.read("schema", func(t tx) error {
+		return t.each(ctx, `SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+			WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'goose_%' AND m.name NOT LIKE 'river_%' AND m.name NOT LIKE 'lease_%'
+			ORDER BY 1, 2`, nil, func(scan scan) error {
+			var table, column string
+			err := scan(&table, &column)
+			columns[table] = append(columns[table], column)
+			return err
+		})
+	})
+	return columns, err
+}
+
+// Pragma reads a setting of the connection that writes to a SQLite database.
+func (db *DB) Pragma(ctx context.Context, name string) (value string, err error) {
+	err = db.engine.(*sqliteEngine).writer.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value)
+	return value, err
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// postgresEngine is PostgreSQL. Reads have connections of their own: a commit reads pages of accounts while it writes, and if all commits
+// took their pages from the pool that they stand in, enough of them at once would wait for each other forever.
+type postgresEngine struct {
+	at     string // host:port/name
+	writer *pgxpool.Pool
+	pool   *pgxpool.Pool
+}
+
+// Connections of a node. The server's default is 100 for all.
+const (
+	writerConns = 6
+	readerConns = 4
+)
+
+// dial is how long to wait for a server that does not answer, unless the URL says otherwise.
+const dial = 10 * time.Second
+
+func openPostgres(ctx context.Context, address string) (engine, error) {
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil { // whose text could hold the password
+		return nil, errors.New("the database URL cannot be read; it looks like postgres://user:password@host:5432/name, with special characters of the password as %XX")
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = dial
+	}
+	c := config.ConnConfig
+	e := &postgresEngine{at: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database}
+	config.MaxConns = writerConns
+	if e.writer, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, e.unreachable(ctx, err, c.Password)
+	}
+	config = config.Copy()
+	config.MaxConns = readerConns
+	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		e.writer.Close()
+		return nil, e.unreachable(ctx, err, c.Password)
+	}
+	if err := e.writer.Ping(ctx); err != nil {
+		e.close()
+		return nil, e.unreachable(ctx, err, c.Password)
+	}
+	return e, nil
+}
+
+// unreachable says that there is no connection, in pgx's words without the password.
+func (e *postgresEngine) unreachable(ctx context.Context, err error, password string) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("PostgreSQL at %s: %w", e.at, ctx.Err())
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if password != "" {
+		for _, secret := range []string{password, url.QueryEscape(password), url.PathEscape(password)} {
+			text = strings.ReplaceAll(text, secret, "[redacted]")
+		}
+	}
+	return fmt.Errorf("PostgreSQL at %s cannot be used: %s; look whether it runs, and at the user, password and name in the URL", e.at, text)
+}
+
+func (e *postgresEngine) close() {
+	e.pool.Close()
+	e.writer.Close()
+}
+
+func (e *postgresEngine) where() string { return e.at }
+
+func (e *postgresEngine) write(ctx context.Context, work func(tx) error) error {
+	return pgx.BeginFunc(ctx, e.writer, func(t pgx.Tx) error { return work(postgresTx{t, t}) })
+}
+
+func (e *postgresEngine) reader() tx { return postgresTx{e.pool, nil} }
+
+func (e *postgresEngine) now(ctx context.Context, t tx) (time.Time, error) {
+	var us int64
+	err := t.one(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)", nil, &us)
+	return fromMicros(us), err
+}
+
+func (e *postgresEngine) hasTable(ctx context.Context, name string) (found bool, err error) {
+	err = e.reader().one(ctx, "SELECT to_regclass(?) IS NOT NULL", []any{name}, &found)
+	return found, err
+}
+
+// explain says what to do about an error of the server.
+func (e *postgresEngine) explain(err error) error {
+	var of *pgconn.PgError
+	var away *net.OpError
+	switch {
+	case errors.As(err, &of):
+	case errors.As(err, &away):
+		return fmt.Errorf("PostgreSQL at %s does not answer; look whether it runs: %w", e.at, err)
+	default:
+		return err
+	}
+	switch of.Code {
+	case "53100":
+		return fmt.Errorf("the disk of PostgreSQL at %s is full; free some space there, nothing is half written: %w", e.at, err)
+	case "53300":
+		return fmt.Errorf("PostgreSQL at %s has no connection left; raise max_connections, a node takes %d: %w", e.at, writerConns+readerConns, err)
+	case "25006":
+		return fmt.Errorf("PostgreSQL at %s is read-only; name the primary server in database:: %w", e.at, err)
+	case "42501":
+		return fmt.Errorf("PostgreSQL at %s does not let this user do that; make it the owner of the database: %w", e.at, err)
+	}
+	return err
+}
+
+func (e *postgresEngine) backup(context.Context, string) error {
+	return fmt.Errorf("PostgreSQL at %s is backed up by its own tools; run pg_dump", e.at)
+}
+
+// postgresTx is a transaction, or a pool.
+type postgresTx struct {
+	on interface {
+		Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+		Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+	}
+	tx pgx.Tx
+}
+
+func (t postgresTx) native() any { return t.tx }
+
+func (t postgresTx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	tag, err := t.on.Exec(ctx, numbered(query), args...)
+	return tag.RowsAffected(), err
+}
+
+func (t postgresTx) one(ctx context.Context, query string, args []any, dest ...any) error {
+	found := false
+	err := t.each(ctx, query, args, func(scan scan) error { found = true; return scan(dest...) })
+	if err == nil && !found {
+		return ErrNone
+	}
+	return err
+}
+
+func (t postgresTx) each(ctx context.Context, query string, args []any, row func(scan) error) error {
+	rows, err := t.on.Query(ctx, numbered(query), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	return rows.Err()
+}

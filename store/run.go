@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/aggregation"
+	"sluice/triggers"
+)
+
+// RunID numbers the runs of a database, from 1.
+type RunID int64
+
+// State is where a run stands.
+type State string
+
+// States of a run. Completed comes by Commit alone, and none comes after it.
+const (
+	Running   State = "running"
+	Held      State = "held" // until an operator approves it
+	Completed State = "completed"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+)
+
+// from lists the states that a run may leave for each one.
+var from = map[State][]State{
+	Running:   {Held, Failed, Cancelled}, // approved, resumed
+	Held:      {Running},
+	Failed:    {Running},
+	Cancelled: {Running, Held, Failed},
+}
+
+// Run is one reading of a scope.
+type Run struct {
+	ID        RunID
+	Scope     aggregation.Scope
+	Plan      string
+	State     State
+	Started   time.Time
+	Completed time.Time // zero until it is over
+	Counts    Counts
+	Errors    []string
+	Warnings  []string
+	Note      string // why it is held, has failed or was cancelled
+}
+
+// Counts are what a run found, in the words of the aggregation-completed trigger.
+type Counts struct {
+	Scanned   int64 `json:"scanned"`
+	Unchanged int64 `json:"unchanged"`
+	Changed   int64 `json:"changed"`
+	Added     int64 `json:"added"`
+	Removed   int64 `json:"removed"`
+}
+
+// StartRun begins a run and, before the first of a scope, the scope. ErrOpenRun: one is running or held.
+func (db *DB) StartRun(ctx context.Context, scope aggregation.Scope, plan string) (run Run, err error) {
+	err = db.write(ctx, "start a run", func(t tx) error {
+		number, err := scopeNumber(ctx, t, scope)
+		if err != nil {
+			return err
+		}
+		id, err := next(ctx, t, "run", 1)
+		if err != nil {
+			return err
+		}
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		run = Run{ID: RunID(id), Scope: scope, Plan: plan, State: Running, Started: fromMicros(micros(now))}
+		n, err := t.exec(ctx, `INSERT INTO runs (id, scope, plan, state, started, completed, counts, errors, warnings, note)
+			VALUES (?, ?, ?, ?, ?, 0, '{}', '[]', '[]', '') ON CONFLICT DO NOTHING`, id, number, plan, string(Running), micros(now))
+		if err == nil && n == 0 {
+			err = ErrOpenRun
+		}
+		return err
+	})
+	return run, err
+}
+
+// scopeNumber finds the scope, or makes it.
+func scopeNumber(ctx context.Context, t tx, scope aggregation.Scope) (number int64, err error) {
+	find := func() error {
+		return t.one(ctx, "SELECT id FROM scopes WHERE connection = ? AND resource = ?", []any{scope.Connection, scope.Resource}, &number)
+	}
+	if err := find(); !errors.Is(err, ErrNone) {
+		return number, err
+	}
+	id, err := next(ctx, t, "scope", 1)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.exec(ctx, "INSERT INTO scopes (id, connection, resource, revision) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING",
+		id, scope.Connection, scope.Resource); err != nil {
+		return 0, err
+	}
+	return number, find() // perhaps another node's
+}
+
+// MoveRun takes a run to another state than Completed and, in the same transaction, tells of it by events. A note says why. Moving a held
+// run to Running approves it, moving a failed or cancelled one resumes it. ErrState: it is in none from which the new one follows;
+// ErrOpenRun: another run of the scope was begun meanwhile; ErrNone: there is no such run.
+func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, events ...triggers.Event) error {
+	return db.write(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
+		run, err := oneRun(ctx, t, id, " FOR UPDATE OF r")
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(from[to], run.State) {
+			return fmt.Errorf("%w: it is %s", ErrState, run.State)
+		}
+		var others, completed int64
+		if to == Running || to == Held {
+			if err := t.one(ctx, `SELECT count(*) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id <> r.id
+				WHERE r.id = ? AND o.state IN ('running', 'held')`, []any{int64(id)}, &others); err != nil {
+				return err
+			}
+			if others > 0 {
+				return ErrOpenRun
+			}
+		} else {
+			now, err := db.now(ctx, t)
+			if err != nil {
+				return err
+			}
+			completed = micros(now)
+		}
+		if _, err := t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, note = ? WHERE id = ?", string(to), completed, clean(note), int64(id)); err != nil {
+			return err
+		}
+		return emit(ctx, t, events)
+	})
+}
+
+const runColumns = `SELECT r.id, s.connection, s.resource, r.plan, r.state, r.started, r.completed, r.counts, r.errors, r.warnings, r.note
+	FROM runs r JOIN scopes s ON s.id = r.scope `
+
+func scanRun(scan scan) (r Run, err error) {
+	var started, completed int64
+	var id int64
+	var state, counts, errs, warnings string
+	if err := scan(&id, &r.Scope.Connection, &r.Scope.Resource, &r.Plan, &state, &started, &completed, &counts, &errs, &warnings, &r.Note); err != nil {
+		return Run{}, err
+	}
+	r.ID, r.State, r.Started, r.Completed = RunID(id), State(state), fromMicros(started), fromMicros(completed)
+	return r, errors.Join(json.Unmarshal([]byte(counts), &r.Counts), json.Unmarshal([]byte(errs), &r.Errors), json.Unmarshal([]byte(warnings), &r.Warnings))
+}
+
+// oneRun reads a run; lock is "" or a lock OF r.
+func oneRun(ctx context.Context, t tx, id RunID, lock string) (run Run, err error) {
+	err = ErrNone
+	if each := t.each(ctx, runColumns+"WHERE r.id = ?"+lock, []any{int64(id)}, func(scan scan) error {
+		run, err = scanRun(scan)
+		return err
+	}); each != nil {
+		return Run{}, each
+	}
+	return run, err
+}
+
+// Run returns a run; ErrNone when there is none of that number.
+func (db *DB) Run(ctx context.Context, id RunID) (run Run, err error) {
+	err = db.read(fmt.Sprintf("run %d", id), func(t tx) error {
+		run, err = oneRun(ctx, t, id, "")
+		return err
+	})
+	return run, err
+}
+
+// Runs returns the latest runs, the latest first; of all scopes when scope is zero.
+func (db *DB) Runs(ctx context.Context, scope aggregation.Scope, limit int) (runs []Run, err error) {
+	where, args := "", []any{}
+	if scope != (aggregation.Scope{}) {
+		where, args = "WHERE s.connection = ? AND s.resource = ? ", []any{scope.Connection, scope.Resource}
+	}
+	err = db.read("list runs", func(t tx) error {
+		return t.each(ctx, runColumns+where+"ORDER BY r.id DESC LIMIT ?", append(args, int64(limit)), func(scan scan) error {
+			run, err := scanRun(scan)
+			runs = append(runs, run)
+			return err
+		})
+	})
+	return runs, err
+}

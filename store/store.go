@@ -1,0 +1,149 @@
+// Package store keeps what must survive a restart: snapshots of accounts, runs of the aggregation with their partitions and checkpoints,
+// the outbox of events, and the leases of vendors' limits. It runs on SQLite, one file in the data folder, or on PostgreSQL when several
+// nodes share it. cmd opens one DB and passes it to the rooms whose interfaces it implements; nobody else imports this package, and only
+// this package knows SQL.
+//
+// An exported method is one transaction, unless it says otherwise: it is done in whole or not at all, also when the process dies in it. An
+// error of the connection says nothing of whether the transaction was done. Iterators read a page at a time and keep nothing open in
+// between.
+//
+// # A run
+//
+//	StartRun ──▶ running ──Commit──▶ completed
+//	               │  ▲ ▲
+//	          Hold │  │ └──── failed, cancelled      MoveRun: resume
+//	               ▼  │         ▲         ▲
+//	              held ┘        │         │          MoveRun: approve
+//	               └────────────┴─────────┘          MoveRun
+//
+// # A partition of it
+//
+//	AddPartitions ──▶ open ──Claim──▶ taken ──Finish──▶ done
+//	                   ▲ ◀─Release──   │ ▲
+//	                                   └─┘ Claim by another, once the lease is over
+//
+// Each claim has a higher generation than the one before. What an old owner still writes is refused with ErrFenced.
+//
+// # What aggregation declares
+//
+// An interface is declared where it is used, so these are for package aggregation to write, in this or smaller parts; RunID, State, Run,
+// Counts, Partition, Claim, Want, Progress, Failure, Fact, Closing and the errors below go there with them, and stay here until it does:
+//
+//	type Runs interface {
+//		StartRun(ctx context.Context, scope Scope, plan string) (Run, error)
+//		MoveRun(ctx context.Context, run RunID, to State, note string, events ...triggers.Event) error
+//		Run(ctx context.Context, run RunID) (Run, error)
+//	}
+//	type Partitions interface {
+//		AddPartitions(ctx context.Context, run RunID, partitions ...Partition) error
+//		Claim(ctx context.Context, want Want) (Claim, error)
+//		Heartbeat(ctx context.Context, claim Claim) error
+//		Release(ctx context.Context, claim Claim) error
+//		Finish(ctx context.Context, claim Claim) error
+//		Stage(ctx context.Context, claim Claim, progress Progress, records ...Record) error
+//	}
+//	type Snapshots interface {
+//		Revision(ctx context.Context, scope Scope) (int64, error)
+//		Before(ctx context.Context, scope Scope) iter.Seq2[Record, error]
+//		Staged(ctx context.Context, run RunID) iter.Seq2[Record, error]
+//		Commit(ctx context.Context, run RunID, expected int64, facts iter.Seq2[Fact, error], closing Closing) error
+//	}
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/proxy/pace/lease"
+)
+
+var _ lease.Store = (*DB)(nil)
+
+// Options say where the database is.
+type Options struct {
+	Dir       string           // a folder that is there: SQLite, in the file sluice.db
+	URL       string           // postgres://…: PostgreSQL, and Dir is not used
+	NoMigrate bool             // leave the tables as they are; the caller calls Migrate
+	Clock     func() time.Time // for tests; nil is the database's own clock
+}
+
+// DB is a database. Its methods are safe for concurrent use, by many processes too.
+type DB struct {
+	engine engine
+	clock  func() time.Time
+	step   func(name string) error // between the steps of a commit; tests stop there
+}
+
+// What a caller may want to tell apart.
+var (
+	ErrNone       = errors.New("store: there is none")
+	ErrOpenRun    = errors.New("store: the scope has a run that is not over yet")
+	ErrState      = errors.New("store: the run is in another state")
+	ErrFenced     = errors.New("store: the partition has another owner by now")
+	ErrUnfinished = errors.New("store: the run has partitions that are not done")
+	ErrRevision   = errors.New("store: the snapshot is another one by now")
+	ErrNewer      = errors.New("store: the database is newer than this sluice")
+)
+
+// Open opens the database, makes it if it is not there, and migrates it. An error says where and what to do, and holds no secret of the
+// URL. A database that a newer sluice has migrated is ErrNewer.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	db := &DB{clock: o.Clock, step: func(string) error { return nil }}
+	var err error
+	switch {
+	case o.URL == "" && o.Dir == "":
+		return nil, errors.New("open database: neither a data folder nor a database URL is given; name one with --data or database")
+	case o.URL == "":
+		db.engine, err = openSQLite(ctx, o.Dir)
+	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
+		db.engine, err = openPostgres(ctx, o.URL)
+	default:
+		return nil, errors.New("open database: its URL must begin with postgres://; leave it out for SQLite in the data folder")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if o.NoMigrate {
+		err = db.refuseNewer(ctx)
+	} else {
+		err = db.Migrate(ctx)
+	}
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return db, nil
+}
+
+// Close waits for what is under way and gives the connections back.
+func (db *DB) Close() { db.engine.close() }
+
+// Where names the database for people: a file, or host, port and name; never a secret.
+func (db *DB) Where() string { return db.engine.where() }
+
+// now is the time by the clock that all nodes share.
+func (db *DB) now(ctx context.Context, t tx) (time.Time, error) {
+	if db.clock != nil {
+		return db.clock(), nil
+	}
+	return db.engine.now(ctx, t)
+}
+
+// write runs work in a transaction of its own. It is undone when work returns an error or panics.
+func (db *DB) write(ctx context.Context, what string, work func(tx) error) error {
+	if err := db.engine.write(ctx, work); err != nil {
+		return fmt.Errorf("%s: %w", what, db.engine.explain(err))
+	}
+	return nil
+}
+
+// read runs work outside of any transaction, beside those who write.
+func (db *DB) read(what string, work func(tx) error) error {
+	if err := work(db.engine.reader()); err != nil {
+		return fmt.Errorf("%s: %w", what, db.engine.explain(err))
+	}
+	return nil
+}

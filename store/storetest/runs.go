@@ -1,0 +1,137 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluice/aggregation"
+	"sluice/store"
+)
+
+func testOneRun(t *testing.T, b *bench) {
+	first := b.start(people)
+	if _, err := b.db.StartRun(t.Context(), people, "detail"); !errors.Is(err, store.ErrOpenRun) {
+		t.Errorf("a second run of the scope: got %v, want %v", err, store.ErrOpenRun)
+	}
+	groups := b.start(aggregation.Scope{Connection: "acme", Resource: "groups"})
+	if groups.ID <= first.ID {
+		t.Errorf("the run of another scope: got number %d, want more than %d", groups.ID, first.ID)
+	}
+	b.move(first.ID, store.Held)
+	if _, err := b.db.StartRun(t.Context(), people, "detail"); !errors.Is(err, store.ErrOpenRun) {
+		t.Errorf("a run beside one that is held: got %v, want %v", err, store.ErrOpenRun)
+	}
+	b.move(first.ID, store.Cancelled)
+	second := b.start(people)
+	if err := b.db.MoveRun(t.Context(), first.ID, store.Running, ""); !errors.Is(err, store.ErrOpenRun) {
+		t.Errorf("resume the first beside the second: got %v, want %v", err, store.ErrOpenRun)
+	}
+	b.move(second.ID, store.Failed)
+	b.move(first.ID, store.Running)
+}
+
+func (b *bench) move(run store.RunID, to store.State) {
+	b.Helper()
+	if err := b.db.MoveRun(b.Context(), run, to, "because"); err != nil {
+		b.Fatalf("move run %d to %s: %v", run, to, err)
+	}
+}
+
+func testStates(t *testing.T, b *bench) {
+	run := b.start(people)
+	b.pass(time.Second)
+	for _, to := range []store.State{store.Held, store.Running, store.Failed, store.Running, store.Held, store.Cancelled, store.Running, store.Cancelled} {
+		b.move(run.ID, to)
+		got, err := b.db.Run(t.Context(), run.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := run
+		want.State, want.Note = to, "because"
+		want.Errors, want.Warnings = []string{}, []string{}
+		if to == store.Failed || to == store.Cancelled {
+			want.Completed = run.Started.Add(time.Second)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("run that was moved to %s (- want, + got):\n%s", to, diff)
+		}
+	}
+	for _, to := range []store.State{store.Held, store.Failed, store.Cancelled, store.Completed, "nonsense"} {
+		if err := b.db.MoveRun(t.Context(), run.ID, to, ""); !errors.Is(err, store.ErrState) {
+			t.Errorf("from cancelled to %s: got %v, want %v", to, err, store.ErrState)
+		}
+	}
+	if err := b.db.MoveRun(t.Context(), 99, store.Held, ""); !errors.Is(err, store.ErrNone) {
+		t.Errorf("move a run that is not there: got %v, want %v", err, store.ErrNone)
+	}
+}
+
+func testStateEvents(t *testing.T, b *bench) {
+	run := b.start(people)
+	if err := b.db.MoveRun(t.Context(), run.ID, store.Held, "too much gone", event("held")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.db.MoveRun(t.Context(), run.ID, store.Failed, "", event("not told")); !errors.Is(err, store.ErrState) {
+		t.Errorf("from held to failed: got %v, want %v", err, store.ErrState)
+	}
+	got := b.events()
+	want := []store.Numbered{{Seq: 1, Event: event("held")}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (- want, + got):\n%s", diff)
+	}
+}
+
+func testRuns(t *testing.T, b *bench) {
+	var ids []store.RunID
+	for _, resource := range []string{"people", "groups", "roles"} {
+		ids = append(ids, b.start(aggregation.Scope{Connection: "acme", Resource: resource}).ID)
+	}
+	b.move(ids[0], store.Failed)
+	again := b.start(people)
+	for name, c := range map[string]struct {
+		scope aggregation.Scope
+		limit int
+		want  []store.RunID
+	}{
+		"all":        {aggregation.Scope{}, 10, []store.RunID{again.ID, ids[2], ids[1], ids[0]}},
+		"the last":   {aggregation.Scope{}, 1, []store.RunID{again.ID}},
+		"of a scope": {people, 10, []store.RunID{again.ID, ids[0]}},
+		"of none":    {aggregation.Scope{Connection: "acme", Resource: "dogs"}, 10, nil},
+	} {
+		runs, err := b.db.Runs(t.Context(), c.scope, c.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []store.RunID
+		for _, r := range runs {
+			got = append(got, r.ID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("runs, %s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func testForget(t *testing.T, b *bench) {
+	run := b.start(people)
+	claim := b.claim(run.ID, "all")
+	var records []aggregation.Record
+	for i := range 1100 {
+		records = append(records, record(string(rune('a'+i%26))+time.Duration(i).String(), i%60))
+	}
+	b.stage(claim, records...)
+	if err := b.db.Forget(t.Context(), run.ID); !errors.Is(err, store.ErrState) {
+		t.Errorf("forget what a running run has: got %v, want %v", err, store.ErrState)
+	}
+	b.move(run.ID, store.Failed)
+	if err := b.db.Forget(t.Context(), run.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(t, b.db.Staged(t.Context(), run.ID)); len(got) != 0 {
+		t.Errorf("staged records that were forgotten: got %d, want 0", len(got))
+	}
+}
