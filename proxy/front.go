@@ -35,7 +35,7 @@ type Front struct {
 	lastID    atomic.Uint64
 	inFlight  atomic.Int64
 	hangups   *hangups
-	room      Room // nil: nobody is in
+	room      atomic.Pointer[Room] // nil: nobody is in
 }
 
 // NewFront returns a door to upstreams. Calls end when ctx does.

@@ -45,7 +45,8 @@ func locate(gen *generation, listener, host, target string) (place, error) {
 	}
 	name, path := firstSegment(rest)
 	if connectors.IsRoom(name) {
-		return p, p.roomAt(gen, name, path)
+		err := p.roomAt(gen, name, path)
+		return p, err
 	}
 	up := gen.byName[name]
 	if up == nil || up.connection.Listener != "" {

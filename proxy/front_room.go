@@ -17,8 +17,8 @@ type Room interface {
 	Answer(r *http.Request, conn *connectors.Connection) (*http.Response, error)
 }
 
-// Open lets a room answer. It is called before the front serves; without it there is nobody in.
-func (f *Front) Open(room Room) { f.room = room }
+// Open lets a room answer from now on; until then there is nobody in.
+func (f *Front) Open(room Room) { f.room.Store(&room) }
 
 // roomAt finds the connection that a path of a room is about: in /scim/tdx/Users it is tdx.
 func (p *place) roomAt(gen *generation, room, rest string) error {
@@ -33,7 +33,8 @@ func (p *place) roomAt(gen *generation, room, rest string) error {
 
 // roomRequest makes what a room answers of a request, and the way to it, which is observed as a vendor's is.
 func (f *Front) roomRequest(c *fasthttp.RequestCtx, call *Call, method string, p place, header http.Header) (http.RoundTripper, *http.Request, error) {
-	if f.room == nil {
+	room := f.room.Load()
+	if room == nil {
 		return nil, nil, fault.New("front", http.StatusNotFound, "no_room", "nothing is kept here: this Sluice runs without a database; start it with --data, or name a database")
 	}
 	call.Route = &connectors.Route{Name: p.room, Method: method, Template: p.room}
@@ -52,7 +53,7 @@ func (f *Front) roomRequest(c *fasthttp.RequestCtx, call *Call, method string, p
 		Method: method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Host: call.Caller.Host,
 		URL: &url.URL{Scheme: call.Caller.Scheme[:len(call.Caller.Scheme)-len("://")], Host: call.Caller.Host, Path: path, RawPath: p.path, RawQuery: p.query},
 	}).WithContext(call)
-	return f.upstreams.observe(call.Connection)(roomWay{f.room}), r, nil
+	return f.upstreams.observe(call.Connection)(roomWay{*room}), r, nil
 }
 
 // roomWay is a room as the end of a chain.
