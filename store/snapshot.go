@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"sluice/aggregation"
 )
@@ -43,7 +45,7 @@ func (r *Reader) Edition(ctx context.Context, scope aggregation.Scope) (revision
 
 // Account returns one account of a snapshot by its id; found is false when there is none.
 func (r *Reader) Account(ctx context.Context, scope aggregation.Scope, id string) (account aggregation.Record, found bool, err error) {
-	if checkID(id) != nil {
+	if !utf8.ValidString(id) || strings.Contains(id, "\x00") { // which no database keeps
 		return account, false, nil
 	}
 	known, err := r.db.Known(ctx, scope, id)

@@ -18,7 +18,7 @@ func many(n int) (records []aggregation.Record) {
 	return records
 }
 
-func testReader(t *testing.T, b *bench) {
+func testReaderBefore(t *testing.T, b *bench) {
 	r := b.db.Reader()
 	if revision, _, total, err := r.Edition(t.Context(), people); revision != 0 || total != 0 || err != nil {
 		t.Errorf("edition before the first commit: got %d, %d, %v, want 0, 0 and none", revision, total, err)
@@ -26,6 +26,13 @@ func testReader(t *testing.T, b *bench) {
 	if revision, page, err := r.Page(t.Context(), people, 0, 10); revision != 0 || len(page) != 0 || err != nil {
 		t.Errorf("page before the first commit: got %d, %d accounts, %v, want 0, 0 and none", revision, len(page), err)
 	}
+	if _, found, err := r.Account(t.Context(), people, "a"); found || err != nil {
+		t.Errorf("account before the first commit: got %t and %v, want none", found, err)
+	}
+}
+
+func testReader(t *testing.T, b *bench) {
+	r := b.db.Reader()
 	records := many(777)
 	b.commit(people, 0, records)
 	other := aggregation.Scope{Connection: people.Connection, Resource: "groups"}
@@ -44,6 +51,12 @@ func testReader(t *testing.T, b *bench) {
 			t.Errorf("%d from offset %d: got revision %d, %v, want 1 and none (- want, + got):\n%s", at[1], at[0], revision, err, diff)
 		}
 	}
+}
+
+func testReaderByKey(t *testing.T, b *bench) {
+	r := b.db.Reader()
+	records := many(777)
+	b.commit(people, 0, records)
 	if _, page, err := r.After(t.Context(), people, "000300", 300); err != nil || cmp.Diff(records[301:601], page) != "" {
 		t.Errorf("300 after 000300: got %d accounts and %v, want those from 000301 on", len(page), err)
 	}
