@@ -50,7 +50,7 @@ func below(names map[string]bool, prefix string) bool {
 }
 
 // of takes out of a resource what is not to be shown. id and schemas always are.
-func (p projection) of(document map[string]any, at endpoint) map[string]any {
+func (p projection) of(document map[string]any) map[string]any {
 	for key, value := range document {
 		name, joint := strings.ToLower(key), "."
 		if strings.HasPrefix(name, "urn:") {

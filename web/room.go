@@ -66,7 +66,16 @@ func (m *Room) Answer(r *http.Request, conn *connectors.Connection) (*http.Respo
 	if room == "scim" {
 		return v.scim()
 	}
-	return v.aggregations()
+	return v.twice(v.aggregations)
+}
+
+// twice answers again when the snapshot was replaced while the answer was made, unless the client wants that very revision.
+func (v *visit) twice(answer func() (*http.Response, error)) (*http.Response, error) {
+	resp, err := answer()
+	if err != nil && fault.Of(err).Code == codeReplaced && !v.question.Has("revision") {
+		return answer()
+	}
+	return resp, err
 }
 
 // walk splits the path. An id may hold a slash as %2F, so segments are cut before they lose their escapes.
@@ -120,7 +129,9 @@ type edition struct {
 	total     int64
 }
 
+const codeReplaced = "snapshot_replaced"
+
 // moved is what is said when the snapshot was replaced while an answer was made of it, or since a client began to page.
 func moved() error {
-	return refuse(http.StatusConflict, "snapshot_replaced", "the snapshot was replaced by a newer one meanwhile; begin again with the first page")
+	return refuse(http.StatusConflict, codeReplaced, "the snapshot was replaced by a newer one meanwhile; begin again with the first page")
 }

@@ -81,7 +81,7 @@ func (v *visit) scim() (*http.Response, error) {
 	if len(v.rest) > 0 && strings.EqualFold(v.rest[0], "v2") { // clients that were told /scim/{connection} add it
 		v.base, v.rest = v.base+"/"+v.rest[0], v.rest[1:]
 	}
-	resp, err := v.scimAnswer()
+	resp, err := v.twice(v.scimAnswer)
 	if why := fault.Of(err); err != nil && why.Status < http.StatusInternalServerError {
 		return v.scimFault(why)
 	}
@@ -187,7 +187,7 @@ func (v *visit) scimList(at endpoint, e edition) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		resources = append(resources, shown.of(v.resource(at, r, a), at))
+		resources = append(resources, shown.of(v.resource(at, r, a)))
 	}
 	return v.send(reply{status: http.StatusOK, kind: scimType, etag: tagOf(e.scope, e.revision, v.base, v.question.Encode())}, map[string]any{
 		"schemas": []string{urnList}, "totalResults": total, "startIndex": start, "itemsPerPage": len(resources), "Resources": resources,
@@ -260,5 +260,5 @@ func (v *visit) scimOne(at endpoint, e edition, id string) (*http.Response, erro
 			document["meta"].(map[string]any)["version"] = etag
 		}
 	}
-	return v.send(reply{status: http.StatusOK, kind: scimType, etag: etag}, shown.of(document, at))
+	return v.send(reply{status: http.StatusOK, kind: scimType, etag: etag}, shown.of(document))
 }
