@@ -161,7 +161,7 @@ func TestExport(t *testing.T) {
 		"tdx people --format csv --separator=": "--separator is empty",
 		"acme people":                          `there is no connection "acme"; there are tdx`,
 		"tdx cars":                             `connection tdx has no resource "cars"; there are `,
-		"tdx people --data=":                   "there is no database",
+		"tdx people --data=":                   "--data",
 		"tdx":                                  "accepts 2 arg(s)",
 	} {
 		if code, _, errs := export(strings.Fields(args)...); code != exitUsage || !strings.Contains(errs, want) {
