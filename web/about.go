@@ -153,7 +153,7 @@ func kindOf(value any) (kind string, many bool) {
 // attribute is one of a schema (RFC 7643, section 7).
 func attribute(name, kind string, many bool, description string, inside ...any) map[string]any {
 	out := map[string]any{
-		"name": name, "type": kind, "multiValued": many, "description": description, "required": name == "userName", "caseExact": name == "id" || name == "externalId",
+		"name": name, "type": kind, "multiValued": many, "description": description, "required": name == "userName", "caseExact": false,
 		"mutability": "readOnly", "returned": "default", "uniqueness": "none",
 	}
 	if name == "userName" {
