@@ -29,6 +29,12 @@ func (b *setBuild) fault(key, format string, args ...any) {
 // connectionName is one segment of a URL path that needs no escape.
 var connectionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
+// rooms stand first in the paths where Sluice itself answers, and no vendor. No connection has such a name.
+var rooms = []string{"aggregations", "scim"}
+
+// IsRoom tells whether the first segment of a path leads to Sluice itself.
+func IsRoom(segment string) bool { return slices.Contains(rooms, segment) }
+
 // connections compiles every connection, in the order of their names, so that faults are the same each time.
 func (b *setBuild) connections() {
 	b.set.Connections = map[string]*Connection{}
@@ -38,6 +44,9 @@ func (b *setBuild) connections() {
 		key := "connections." + name
 		if !connectionName.MatchString(name) {
 			b.fault(key, "%q cannot stand first in a URL path: use lower-case letters, digits and hyphens, a letter or digit first", name)
+		}
+		if IsRoom(name) {
+			b.fault(key, "%q stands first in the paths where Sluice itself answers: choose another name", name)
 		}
 		made := b.connection(key, name, &entry)
 		if made.Host != "" && hosts[made.Host] != "" {

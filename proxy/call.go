@@ -42,6 +42,7 @@ type Call struct {
 
 	trace    *Trace
 	again    bool        // retry: the vendor refused the try before this one
+	answers  string      // the room of Sluice itself that answers; "": the vendor does
 	inside   atomic.Bool // it is counted among the requests inside
 	waits    func()      // told once when somebody begins to wait for this call's end
 	room     [1]transforms.Limits

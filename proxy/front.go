@@ -35,6 +35,7 @@ type Front struct {
 	lastID    atomic.Uint64
 	inFlight  atomic.Int64
 	hangups   *hangups
+	room      atomic.Pointer[Room] // nil: nobody is in
 }
 
 // NewFront returns a door to upstreams. Calls end when ctx does.
@@ -120,12 +121,12 @@ func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {
 			"Sluice has %d requests inside already; try again soon", limit).After(time.Second))
 		return
 	}
-	up, r, err := f.request(c, gen, listener, call)
+	way, r, err := f.request(c, gen, listener, call)
 	if err != nil {
 		f.refuse(c, call, nil, err)
 		return
 	}
-	resp, err := up.chain.RoundTrip(r) //nolint:bodyclose // answer hands the body to the engine, which closes it
+	resp, err := way.RoundTrip(r) //nolint:bodyclose // answer hands the body to the engine, which closes it
 	if err != nil {
 		f.refuse(c, call, r, err)
 		return
@@ -133,8 +134,8 @@ func (f *Front) serve(c *fasthttp.RequestCtx, listener string) {
 	f.answer(c, call, r, resp)
 }
 
-// request finds the upstream of a request, admits its consumer and copies the request out of the engine.
-func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string, call *Call) (*upstream, *http.Request, error) {
+// request finds the way that a request takes, admits its consumer and copies the request out of the engine.
+func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string, call *Call) (http.RoundTripper, *http.Request, error) {
 	if err := wellFormed(&c.Request.Header); err != nil {
 		turnAway(c)
 		return nil, nil, err
@@ -145,6 +146,7 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 	}
 	host := string(c.Request.Header.Host())
 	place, err := locate(gen, listener, host, string(c.Request.Header.RequestURI()))
+	call.answers = place.room
 	if err != nil {
 		if fault.Of(err).Status == http.StatusBadRequest {
 			turnAway(c)
@@ -167,9 +169,12 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 	if err := admit(gen.set, up.connection, asks, call); err != nil {
 		return nil, nil, err
 	}
+	call.Caller = Address{Scheme: schemeOf(c), Host: host, Prefix: place.prefix}
+	if place.room != "" {
+		return f.roomRequest(c, call, method, place, header)
+	}
 	call.Route = up.connection.Route(method, place.path)
 	call.Lane = call.Consumer.Lane(call.Route, method, call.Lane)
-	call.Caller = Address{Scheme: schemeOf(c), Host: host, Prefix: place.prefix}
 	total := up.connection.Timeouts.Total
 	if call.Route.Total > 0 {
 		total = call.Route.Total
@@ -180,7 +185,7 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 	conn := c.Conn()
 	call.waits = func() { f.hangups.watch(call, conn) }
 	r, err := newRequest(c, call, method, place, header)
-	return up, r, err
+	return up.chain, r, err
 }
 
 func remoteOf(c *fasthttp.RequestCtx) netip.Addr {

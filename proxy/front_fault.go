@@ -45,6 +45,9 @@ func writeFault(c *fasthttp.RequestCtx, call *Call, r *http.Request, why *fault.
 		if call.View != nil {
 			style = call.View.Errors
 		}
+		if call.answers == "scim" { // whose clients read no other
+			style = "scim"
+		}
 	}
 	h["X-Sluice-Stage"] = []string{why.Stage}
 	if why.Status == http.StatusUnauthorized {
@@ -92,6 +95,8 @@ func (b faultBody) render(style string, why *fault.Error) (text []byte, kind str
 	switch style {
 	case "text":
 		return []byte(why.Message + "\n"), "text/plain; charset=utf-8"
+	case "scim":
+		return b.scim(), "application/scim+json"
 	case "problem":
 		b.Type, b.Title, b.Detail, b.Message = "about:blank", http.StatusText(why.Status), b.Message, ""
 		kind = "application/problem+json"
@@ -103,4 +108,19 @@ func (b faultBody) render(style string, why *fault.Error) (text []byte, kind str
 		return []byte(why.Message), "text/plain; charset=utf-8"
 	}
 	return text, kind
+}
+
+// scim is a fault in the shape of RFC 7644, section 3.12, with our words beside its own.
+func (b faultBody) scim() []byte {
+	text, err := json.Marshal(struct {
+		Schemas   []string `json:"schemas"`
+		Status    string   `json:"status"`
+		Detail    string   `json:"detail"`
+		Error     string   `json:"error"`
+		RequestID string   `json:"requestId,omitempty"`
+	}{[]string{"urn:ietf:params:scim:api:messages:2.0:Error"}, strconv.Itoa(b.Status), b.Message, b.Error, b.RequestID})
+	if err != nil { // texts always marshal
+		return nil
+	}
+	return text
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"sluice/connectors"
 	"sluice/internal/fault"
 )
 
@@ -18,6 +19,7 @@ type place struct {
 	query    string
 	hasQuery bool
 	view     string
+	room     string // where Sluice itself answers about the upstream's connection; "" = the vendor does
 }
 
 // locate finds the connection of a request: the one that owns the listener, the one that owns the host name, or the one that the
@@ -42,6 +44,10 @@ func locate(gen *generation, listener, host, target string) (place, error) {
 		p.view = p.view[1:]
 	}
 	name, path := firstSegment(rest)
+	if connectors.IsRoom(name) {
+		err := p.roomAt(gen, name, path)
+		return p, err
+	}
 	up := gen.byName[name]
 	if up == nil || up.connection.Listener != "" {
 		return p, unknownConnection(name)

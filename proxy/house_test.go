@@ -24,6 +24,7 @@ import (
 // house is a front with its upstreams on a free loopback port.
 type house struct {
 	url       string
+	front     *proxy.Front
 	upstreams *proxy.Upstreams
 	metrics   *proxy.Metrics
 	ring      *proxy.Ring
@@ -101,6 +102,7 @@ func openWith(t testing.TB, set *connectors.Set, patience time.Duration, adjust 
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	front := proxy.NewFront(ctx, h.upstreams)
+	h.front = front
 	app, _ := front.App("main")
 	adjust(app.Server())
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")

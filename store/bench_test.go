@@ -55,6 +55,51 @@ func BenchmarkCommit(b *testing.B) {
 	})
 }
 
+// BenchmarkPages is a read of 100,000 accounts of 1 KB by offset, 250 at a time; near and far are the time of a page in the first and in the
+// last tenth.
+func BenchmarkPages(b *testing.B) {
+	const people, page = 100_000, 250
+	each(b, func(b *testing.B, db *store.DB) {
+		ctx := b.Context()
+		scope := aggregation.Scope{Connection: "acme", Resource: "people"}
+		run, err := db.StartRun(ctx, scope, "detail")
+		if err != nil {
+			b.Fatal(err)
+		}
+		account := json.RawMessage(`{"a":"` + strings.Repeat("x", 1000) + `"}`)
+		if err := db.Commit(ctx, run.ID, 0, func(yield func(store.Fact, error) bool) {
+			for i := range people {
+				if !yield(store.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: fmt.Sprintf("%08d", i), After: account}}, nil) {
+					return
+				}
+			}
+		}, store.Closing{}); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			reader := db.Reader()
+			var near, far, first time.Duration
+			for offset := 0; offset < people; offset += page {
+				began := time.Now()
+				if _, got, err := reader.Page(ctx, scope, int64(offset), page); err != nil || len(got) != page {
+					b.Fatalf("page at %d: got %d accounts and %v, want %d", offset, len(got), err, page)
+				}
+				switch took := time.Since(began); {
+				case offset == 0:
+					first = took
+				case offset < people/10:
+					near += took
+				case offset >= people-people/10:
+					far += took
+				}
+			}
+			b.ReportMetric(float64(first.Microseconds()), "first-µs")
+			b.ReportMetric(float64(near.Microseconds())/(people/10/page-1), "near-µs")
+			b.ReportMetric(float64(far.Microseconds())/(people/10/page), "far-µs")
+		}
+	})
+}
+
 // BenchmarkTrade is one node's trade for one bucket.
 func BenchmarkTrade(b *testing.B) {
 	terms := lease.Terms{Limit: 60, Window: time.Minute, TTL: 4 * time.Second, Transit: time.Second, Share: 0.25}

@@ -40,6 +40,10 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"facts that end in an error leave nothing":            testBrokenFacts,
 		"a commit may read what it commits":                   testReadingCommit,
 		"commits of many scopes do not wait in a circle":      testManyCommits,
+		"a snapshot is read by offset":                        testReader,
+		"a snapshot is read by key and by id":                 testReaderByKey,
+		"a snapshot that is not there yet is empty":           testReaderBefore,
+		"whoever reads by offset follows a commit":            testReaderFollows,
 		"an event is told once":                               testEventOnce,
 		"who remembers the last event misses none":            testEventOrder,
 	} {
