@@ -268,7 +268,7 @@ func TestDocsNameMetrics(t *testing.T) {
 		defer close(descs)
 		proxy.NewMetrics().Describe(descs)
 	}()
-	have := []string{"sluice_build_info"}
+	have := []string{"sluice_build_info", "sluice_store_up"}
 	for desc := range descs {
 		have = append(have, regexp.MustCompile(`fqName: "(\w+)"`).FindStringSubmatch(desc.String())[1])
 	}

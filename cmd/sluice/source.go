@@ -44,6 +44,15 @@ func (s source) set() (*connectors.Set, error) {
 	return set, nil
 }
 
+// faultf is a fault at a key of the sluice.yaml.
+func (s source) faultf(key, format string, args ...any) strict.Fault {
+	data, name, err := s.mainFile()
+	if doc, faults := strict.Parse(name, data); err == nil && len(faults) == 0 {
+		return doc.Faultf(key, format, args...)
+	}
+	return strict.Fault{File: name, Key: key, Message: fmt.Sprintf(format, args...)}
+}
+
 // String names the source for people.
 func (s source) String() string {
 	if s.path == "" {
