@@ -38,7 +38,7 @@ func TestFolderIsOneProcesses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, plainConfig, teamdynamix.Options{})
 	r.data = t.TempDir()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFolderLockChild$") //nolint:gosec // this test itself
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFolderLockChild$")
 	child.Env = append(os.Environ(), heldFolder+"="+r.data)
 	in, err := child.StdinPipe() // open as long as the test runs
 	if err != nil {

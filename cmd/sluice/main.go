@@ -74,6 +74,9 @@ Exit codes: 0 well, 1 not well, 2 command line or configuration not understood, 
 		configCommand(env),
 		healthCommand(env),
 		limitsCommand(env),
+		migrateCommand(env),
+		backupCommand(env),
+		storeCommand(env),
 		versionCommand(env),
 	)
 	root.InitDefaultCompletionCmd()

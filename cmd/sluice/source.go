@@ -27,7 +27,7 @@ type source struct {
 
 // load reads, checks and compiles the configuration: the one path that serve, reload and check share.
 func (s source) load() (*connectors.Set, strict.Faults) {
-	env := connectors.Environment{Vars: s.vars, Reserved: []string{configVariable, dataVariable}}
+	env := connectors.Environment{Vars: s.vars, Reserved: []string{configVariable, dataVariable, moveVariable}}
 	if s.path == "" {
 		env.Folder = builtIn
 		return connectors.Load(configs.FS, env)
