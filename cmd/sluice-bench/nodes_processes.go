@@ -38,8 +38,11 @@ type town struct {
 	asking sync.WaitGroup
 }
 
-// startTown starts it all, the callers too. close ends it, also after an error.
-func startTown(ctx context.Context, binary string) (t *town, err error) {
+// shared is the part of a node's configuration by which it shares the limit.
+var shared = fmt.Sprintf("database: ${file:database}\nleases: {share: %g, ttl: %v, transit: %v}\n", 1./processes, processTTL, transit)
+
+// startTown starts it all, the callers too; each node's configuration begins with a text. close ends it, also after an error.
+func startTown(ctx context.Context, binary, sharing string) (t *town, err error) {
 	t = &town{}
 	t.calls, t.stop = context.WithCancel(ctx)
 	database, err := makeDatabase(ctx)
@@ -59,13 +62,14 @@ func startTown(ctx context.Context, binary string) (t *town, err error) {
 		return t, err
 	}
 	t.tidy = append(t.tidy, func() { _ = t.vendor.server.Close() })
+	t.vendor.silent = true // or nodes would learn of each other from its answers
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: processes * httpWorkers}}
 	_, people, err := t.vendor.people(ctx, client)
 	if err != nil {
 		return t, err
 	}
 	for range processes {
-		node, err := t.start(ctx, binary, database.through(t.relay.addr()))
+		node, err := t.start(ctx, binary, sharing, database.through(t.relay.addr()))
 		if err != nil {
 			return t, err
 		}
@@ -80,7 +84,7 @@ func startTown(ctx context.Context, binary string) (t *town, err error) {
 }
 
 // start starts one process.
-func (t *town) start(ctx context.Context, binary, database string) (*process, error) {
+func (t *town) start(ctx context.Context, binary, sharing, database string) (*process, error) {
 	dir, err := os.MkdirTemp("", "sluice-bench-")
 	if err != nil {
 		return nil, err
@@ -93,11 +97,9 @@ func (t *town) start(ctx context.Context, binary, database string) (*process, er
 	options := t.vendor.vendor.Options()
 	for name, text := range map[string]string{
 		"database": database, "beid": options.BEID, "key": options.WebServicesKey,
-		"sluice.yaml": fmt.Sprintf(`
+		"sluice.yaml": sharing + fmt.Sprintf(`
 listeners: {main: {address: %q}}
 admin: {address: "127.0.0.1:0"}
-database: ${file:database}
-leases: {share: %g, ttl: %v, transit: %v}
 limits: {max_hold: 50s}
 connections:
   acme:
@@ -107,7 +109,7 @@ connections:
     auth: managed
     credentials: {beid: "${file:beid}", web_services_key: "${file:key}"}
     limits: {"GET /api/people/{uid}": {window: %v, scope: credential}}
-`, addr, 1./processes, processTTL, transit, t.vendor.base, processWindow),
+`, addr, t.vendor.base, processWindow),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return nil, err

@@ -57,7 +57,7 @@ func measureProcesses(ctx context.Context, binary string, windows int) (f proces
 	var all sync.WaitGroup
 	for i, trial := range trials {
 		all.Go(func() {
-			t, err := startTown(ctx, binary)
+			t, err := startTown(ctx, binary, shared)
 			defer t.close()
 			if err == nil {
 				err = trial(t)

@@ -137,6 +137,7 @@ type counter struct {
 	server *http.Server
 	base   string // with the path of production
 	span   time.Duration
+	silent bool // no header says how the limit stands
 
 	mu    sync.Mutex
 	marks []mark
@@ -191,7 +192,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i := len(c.marks)
 	c.marks = append(c.marks, mark{at: time.Now()})
 	c.mu.Unlock()
-	status := statusWriter{ResponseWriter: w}
+	status := statusWriter{ResponseWriter: w, silent: c.silent}
 	c.vendor.ServeHTTP(&status, r)
 	c.mu.Lock()
 	c.marks[i].refused = status.code == http.StatusTooManyRequests
@@ -214,13 +215,27 @@ func (c *counter) used(windows int) used {
 // statusWriter keeps the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter
-	code int
+	silent bool
+	code   int
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *statusWriter) WriteHeader(code int) {
 	w.code = code
+	if w.silent {
+		for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
+			delete(w.Header(), name) // which are not in the form that Go would give them
+		}
+	}
 	w.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements http.ResponseWriter.
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.code == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // Unwrap lets the vendor reach what else the server's writer can do.

@@ -83,6 +83,7 @@ func TestDatabaseCommandsRefuse(t *testing.T) {
 		"back up over a file":  {[]string{"backup", "--data", folder, folder + "/sluice.pid"}, exitBlocked, "is there already"},
 		"move from nowhere":    {[]string{"store", "move", "--to", gone}, exitUsage, "--data"},
 		"move to nowhere":      {[]string{"store", "move", "--data", folder}, exitUsage, "--to or $SLUICE_MOVE_TO"},
+		"move to another kind": {[]string{"store", "move", "--data", folder, "--to", "mysql://sluice:hunter2@db.example/sluice"}, exitUsage, "begins with postgres://"},
 		"move what serves":     {[]string{"store", "move", "--data", folder, "--to", gone}, exitBlocked, held},
 		"move an empty folder": {[]string{"store", "move", "--data", empty, "--to", gone}, exitBlocked, "there is no database"},
 		"no command at all":    {[]string{"store", "moves"}, exitUsage, `no command "sluice store moves"`},

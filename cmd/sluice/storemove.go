@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -51,6 +52,8 @@ Exits with 1 when the new database is not empty or the old one has work that is 
 			return usagef("name the data folder to move from with --data")
 		case *to == "":
 			return usagef("name the database to move to with --to or $%s", moveVariable)
+		case !strings.HasPrefix(*to, "postgres://") && !strings.HasPrefix(*to, "postgresql://"):
+			return usagef("the database to move to must be a URL that begins with postgres://")
 		}
 		if err := haveSQLite(*data); err != nil {
 			return err
