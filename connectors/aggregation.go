@@ -5,6 +5,7 @@ type Aggregation struct {
 	ChangedOnly    bool // an account whose row did not change is read again only when its last reading is older than Resource.MaxAge
 	WorkersPerNode int  // partitions that one node reads at once; at least 1
 	Guard          Guard
+	Schedules      []Schedule
 
 	plans map[string]*Plan // by resource, where the connection chose one
 }

@@ -117,6 +117,14 @@ type aggregationEntry struct {
 	ChangedOnly    bool              `yaml:"changed_only" jsonschema_description:"Read an account in full only when its row in the listing changed, or its last reading is older than the resource's max_age."`
 	WorkersPerNode int               `yaml:"workers_per_node" jsonschema:"minimum=1,maximum=1000,default=1" jsonschema_description:"Partitions that one node reads at once."`
 	Guard          guardEntry        `yaml:"guard" jsonschema_description:"When a run is held until an operator approves it."`
+	Schedules      []scheduleEntry   `yaml:"schedules" jsonschema_description:"When runs begin by themselves."`
+}
+
+type scheduleEntry struct {
+	Resources strict.OneOrMany[string] `yaml:"resources" jsonschema:"example=people" jsonschema_description:"What is read, in this order; left out: all that the connector has."`
+	Cron      string                   `yaml:"cron" jsonschema:"required,example=30 2 * * *" jsonschema_description:"Minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @every 6h."`
+	Zone      string                   `yaml:"zone" jsonschema:"default=UTC,example=America/Chicago" jsonschema_description:"Time zone of cron."`
+	Jitter    time.Duration            `yaml:"jitter" jsonschema:"minimum=0s,example=15m" jsonschema_description:"A run begins up to so much later, each at a time of its own, so that tenants do not all begin at once."`
 }
 
 type guardEntry struct {

@@ -3,7 +3,7 @@
 // Front is the door (the only place that knows Fiber): it finds the connection, admits the consumer, and hands the request to that
 // connection's chain. The chain is made of stages, each one concern, each an http.RoundTripper around the next:
 //
-//	observe → cache → transform → signin → retry → breaker → pace → auth → wire
+//	observe → written → cache → transform → signin → retry → breaker → pace → auth → wire
 //
 // Upstreams keeps one chain per connection and is what the front, the aggregator and `sluice try` share, so that all traffic to a
 // vendor spends one budget. Stages are built once per configuration and hold nothing of any one request; what must outlive a

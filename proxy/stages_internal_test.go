@@ -23,6 +23,11 @@ import (
 // conforming builds every stage so that it has something to do. A new stage joins this table.
 var conforming = map[string]func(t *testing.T, s *stageRig) Stage{
 	"observe": func(_ *testing.T, s *stageRig) Stage { return s.ups.observe(s.conn) },
+	"written": func(_ *testing.T, s *stageRig) Stage {
+		s.conn.Connector.Resources = []*connectors.Resource{{Name: "people", Writes: []connectors.WriteRoute{{}}}}
+		s.ups.opts.Written = func(string, []connectors.Write) {}
+		return s.ups.written(s.conn)
+	},
 	"cache": func(_ *testing.T, s *stageRig) Stage {
 		s.route.Cache = &connectors.Cache{TTL: time.Minute}
 		return s.ups.cache(s.set, s.conn)

@@ -28,6 +28,7 @@ type Options struct {
 	Now     func() time.Time                                        // what answers' relative times count from; nil: time.Now
 	Wire    func(*connectors.Connection) (http.RoundTripper, error) // nil: the real one
 	Leases  Leases                                                  // how limits are shared with other processes; zero: they are not
+	Written func(connection string, changed []connectors.Write)     // hears of calls that change accounts, and must not block; nil: nobody does
 }
 
 // Upstreams is one chain of stages per connection. The front, the aggregator and `sluice try` share it, so that all traffic to a vendor
@@ -133,6 +134,7 @@ func (u *Upstreams) build(set *connectors.Set, conn *connectors.Connection) (htt
 	}
 	return Chain(wire,
 		u.observe(conn),
+		u.written(conn),
 		u.cache(set, conn),
 		u.transform(conn),
 		u.signIn(conn),

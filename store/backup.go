@@ -45,15 +45,9 @@ func (e *sqliteEngine) backup(ctx context.Context, path string) (err error) {
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("the copy: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes a new file's name survive a power cut.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
+	if folder, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = folder.Sync() // not every file system can; then the name is safe a little later
+		folder.Close()
 	}
-	defer d.Close()
-	return d.Sync()
+	return nil
 }
