@@ -1,5 +1,6 @@
 # Everything that is done to this repository by hand or by CI is a target here. `make` alone lists them.
-# Needs Go and make; a C compiler makes the tests race-checked. No target above "benches" needs a server.
+# Needs Go and make; a C compiler makes the tests race-checked. No target above "benches" needs a server: what PostgreSQL must be there
+# for is skipped where there is none on 127.0.0.1:5432 and SLUICE_TEST_POSTGRES names no other; CI skips nothing.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -127,3 +128,8 @@ bench-pacing: build ## pacing over real HTTP, then in virtual time: lanes, four 
 	@bin/sluice-bench lanes
 	@bin/sluice-bench nodes
 	@bin/sluice-bench pacing
+
+.PHONY: bench-nodes
+bench-nodes: build ## four processes on one PostgreSQL: a limit shared, one process killed, the database cut off (3 min)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench processes bin/sluice

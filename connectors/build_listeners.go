@@ -30,6 +30,7 @@ func (b *setBuild) settings() {
 			b.fault("tracing.endpoint", "must be an http:// or https:// URL without a user name, such as http://127.0.0.1:4318")
 		}
 	}
+	b.database()
 	if s.Admin.Off {
 		return
 	}

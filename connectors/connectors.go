@@ -8,6 +8,8 @@
 // engine: all that can be wrong in a configuration is found here, before anything live is touched.
 package connectors
 
+import "sluice/internal/strict"
+
 // Set is one whole configuration, compiled. It is safe for any number of readers and never changes.
 type Set struct {
 	Connectors  map[string]*Connector
@@ -21,8 +23,10 @@ type Set struct {
 	Admin       Admin
 	Logging     Logging
 	Tracing     Tracing
-	Revision    string   // hash of everything that was read: part of every cache key
-	Files       []string // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
+	Database    strict.Secret // postgres://…; the zero Secret: none
+	Leases      Leases        // zero without a database
+	Revision    string        // hash of everything that was read: part of every cache key
+	Files       []string      // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
 
 	keys      map[[32]byte]*Consumer
 	byNetwork []*Consumer // those without keys

@@ -14,6 +14,8 @@ type mainFile struct {
 	Admin       adminEntry                 `yaml:"admin" jsonschema_description:"The operator's door: health, metrics, reload, recent requests."`
 	Logging     loggingEntry               `yaml:"logging" jsonschema_description:"What the log looks like."`
 	Tracing     tracingEntry               `yaml:"tracing" jsonschema_description:"Where OpenTelemetry spans go."`
+	Database    databaseURL                `yaml:"database" jsonschema_description:"PostgreSQL, for several processes that share limits and work: a reference such as ${env:DATABASE_URL}, or a postgres:// URL without a password. Left out: SQLite in the data folder, if there is one."`
+	Leases      *leasesEntry               `yaml:"leases" jsonschema_description:"How processes on one database share limits."`
 	Limits      boundsEntry                `yaml:"limits" jsonschema_description:"What one caller, one answer or one queue may take."`
 	Views       map[string]viewEntry       `yaml:"views" jsonschema_description:"Own ways to show limits, tokens and errors, beside the built-in sailpoint, seconds, http-date, ietf and raw."`
 	Consumers   map[string]consumerEntry   `yaml:"consumers" jsonschema_description:"Who may call. Left out: anybody, as long as every listener is on loopback."`

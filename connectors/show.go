@@ -69,6 +69,8 @@ func shownText(v reflect.Value) (string, bool) {
 	switch value := v.Interface().(type) {
 	case strict.Secret:
 		return value.Reference(), true
+	case databaseURL:
+		return value.Reference(), true
 	case time.Duration:
 		if value == 0 {
 			return "", true

@@ -17,6 +17,8 @@ listeners: {main: {address: 127.0.0.1:0}, second: {address: "localhost:0"}}
 admin: {off: true}
 logging: {level: debug}
 tracing: {endpoint: "http://127.0.0.1:4318", ratio: 0, headers: {Authorization: "${env:ACME_BEID}"}}
+database: "postgres://sluice@db.example/sluice"
+leases: {share: 0.25, transit: 10s}
 limits: {request_body: 1500KB, max_hold: 0s, bulk_floor: 0.2, shutdown: 1h}
 views: {mine: {like: raw, limit_header: "", retry_after_min: 0s, ietf: false, keep_original: true}}
 consumers:

@@ -5,6 +5,7 @@
 //	sluice-bench reload  requests lost under reloads and a stop
 //	sluice-bench pacing  the governor before every kind of limiter, in virtual time: refusals, and how much of the limit is used
 //	sluice-bench nodes   four nodes that share one limit, in virtual time: refusals, and how much of the limit they use
+//	sluice-bench processes  four processes of Sluice that share one limit by a PostgreSQL, one killed, and the database cut off
 //	sluice-bench lanes   an aggregation, urgent calls in between and unequal consumers, in virtual time: who waits, and for how long
 //	sluice-bench http    pacing over real HTTP, the limit configured, partly configured and not at all: refusals, and how much is used
 //
@@ -32,19 +33,20 @@ func main() {
 
 // benches is what can be measured; httputil is what the proxy bench runs in a process of its own.
 var benches = map[string]func(ctx context.Context, args []string) error{
-	"proxy":    benchProxy,
-	"memory":   benchMemory,
-	"reload":   benchReload,
-	"pacing":   benchPacing,
-	"nodes":    benchNodes,
-	"lanes":    benchLanes,
-	"http":     benchHTTP,
-	"httputil": serveHTTPUtil,
+	"proxy":     benchProxy,
+	"memory":    benchMemory,
+	"reload":    benchReload,
+	"pacing":    benchPacing,
+	"nodes":     benchNodes,
+	"processes": benchProcesses,
+	"lanes":     benchLanes,
+	"http":      benchHTTP,
+	"httputil":  serveHTTPUtil,
 }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 || benches[args[0]] == nil {
-		return fmt.Errorf("usage: sluice-bench proxy|memory|reload|pacing|nodes|lanes|http [path of the sluice binary], not %q", strings.Join(args, " "))
+		return fmt.Errorf("usage: sluice-bench proxy|memory|reload|pacing|nodes|processes|lanes|http [path of the sluice binary], not %q", strings.Join(args, " "))
 	}
 	return benches[args[0]](ctx, args[1:])
 }

@@ -137,20 +137,27 @@ type counter struct {
 	server *http.Server
 	base   string // with the path of production
 	span   time.Duration
+	silent bool // no header says how the limit stands
 
 	mu    sync.Mutex
 	marks []mark
 }
 
 func startCounter(ctx context.Context, t httpTrial, windows int) (*counter, error) {
+	return countCalls(ctx, time.Duration(windows)*httpWindow,
+		teamdynamix.Options{People: 20, WindowScale: 1. / httpScale, Latency: httpTrip, Competitor: t.competitor})
+}
+
+// countCalls plays a vendor for as long as span, from the first call that it counts.
+func countCalls(ctx context.Context, span time.Duration, options teamdynamix.Options) (*counter, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	c := &counter{
-		vendor: teamdynamix.New(teamdynamix.Options{People: 20, WindowScale: 1. / httpScale, Latency: httpTrip, Competitor: t.competitor}),
+		vendor: teamdynamix.New(options),
 		base:   "http://" + ln.Addr().String() + teamdynamix.Production,
-		span:   time.Duration(windows) * httpWindow,
+		span:   span,
 	}
 	c.server = &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = c.server.Serve(ln) }()
@@ -185,7 +192,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i := len(c.marks)
 	c.marks = append(c.marks, mark{at: time.Now()})
 	c.mu.Unlock()
-	status := statusWriter{ResponseWriter: w}
+	status := statusWriter{ResponseWriter: w, silent: c.silent}
 	c.vendor.ServeHTTP(&status, r)
 	c.mu.Lock()
 	c.marks[i].refused = status.code == http.StatusTooManyRequests
@@ -208,13 +215,27 @@ func (c *counter) used(windows int) used {
 // statusWriter keeps the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter
-	code int
+	silent bool
+	code   int
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *statusWriter) WriteHeader(code int) {
 	w.code = code
+	if w.silent {
+		for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
+			delete(w.Header(), name) // which are not in the form that Go would give them
+		}
+	}
 	w.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements http.ResponseWriter.
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.code == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // Unwrap lets the vendor reach what else the server's writer can do.
@@ -289,28 +310,18 @@ func startPacing(ctx context.Context, binary string, counters []*counter) (p *pr
 func (c *counter) read(ctx context.Context, prefix string) error {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: httpWorkers}}
 	defer client.CloseIdleConnections()
-	options := c.vendor.Options()
-	credentials := fmt.Sprintf(`{"BEID":%q,"WebServicesKey":%q}`, options.BEID, options.WebServicesKey)
-	token, err := fetch(ctx, client, http.MethodPost, c.base+"/api/auth/loginadmin", "", credentials)
+	token, people, err := c.people(ctx, client)
 	if err != nil {
-		return fmt.Errorf("sign in: %w", err)
-	}
-	list, err := fetch(ctx, client, http.MethodGet, c.base+"/api/people/userlist?isActive=&isEmployee=&userType=None", string(token), "")
-	if err != nil {
-		return fmt.Errorf("list people: %w", err)
-	}
-	var people []struct{ UID string }
-	if err := json.Unmarshal(list, &people); err != nil || len(people) == 0 {
-		return fmt.Errorf("list people: got %d, %w", len(people), err)
+		return err
 	}
 	errs := make([]error, httpWorkers)
 	var all sync.WaitGroup
 	for worker := range httpWorkers {
 		all.Go(func() {
 			for i := worker; errs[worker] == nil && !c.over(); i += httpWorkers {
-				uid := people[i%len(people)].UID
+				uid := people[i%len(people)]
 				var person []byte
-				person, errs[worker] = fetch(ctx, client, http.MethodGet, prefix+"/api/people/"+uid, string(token), "")
+				person, errs[worker] = fetch(ctx, client, http.MethodGet, prefix+"/api/people/"+uid, token, "")
 				if errors.Is(errs[worker], errTold) { // where others spend too it may happen; the vendor's side is what counts
 					errs[worker] = nil
 					continue
@@ -323,6 +334,28 @@ func (c *counter) read(ctx context.Context, prefix string) error {
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// people signs in at the vendor itself and lists who can be read.
+func (c *counter) people(ctx context.Context, client *http.Client) (token string, uids []string, err error) {
+	options := c.vendor.Options()
+	credentials := fmt.Sprintf(`{"BEID":%q,"WebServicesKey":%q}`, options.BEID, options.WebServicesKey)
+	bearer, err := fetch(ctx, client, http.MethodPost, c.base+"/api/auth/loginadmin", "", credentials)
+	if err != nil {
+		return "", nil, fmt.Errorf("sign in: %w", err)
+	}
+	list, err := fetch(ctx, client, http.MethodGet, c.base+"/api/people/userlist?isActive=&isEmployee=&userType=None", string(bearer), "")
+	if err != nil {
+		return "", nil, fmt.Errorf("list people: %w", err)
+	}
+	var people []struct{ UID string }
+	if err := json.Unmarshal(list, &people); err != nil || len(people) == 0 {
+		return "", nil, fmt.Errorf("list people: got %d, %w", len(people), err)
+	}
+	for _, p := range people {
+		uids = append(uids, p.UID)
+	}
+	return string(bearer), uids, nil
 }
 
 // errTold is that a caller was told to come back later.

@@ -105,6 +105,9 @@ func (a *App) metricsHandler() http.Handler {
 	info.Set(1)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(a.metrics, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.database != nil {
+		registry.MustRegister(a.database.up)
+	}
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn), EnableOpenMetrics: true})
 }
 

@@ -35,6 +35,7 @@ type App struct {
 	ring      *proxy.Ring
 	tracing   *tracing
 	data      *dataFolder // nil: nothing survives a restart
+	database  *database   // nil: there is none
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
 	halt      context.CancelCauseFunc // ends every call at once
@@ -64,24 +65,44 @@ func newApp(ctx context.Context, o options) (*App, error) {
 	a.log = a.logs.logger()
 	a.tracing = &tracing{log: a.log}
 	a.doors = &doors{log: a.log, ending: make(chan struct{})}
-	var memory *proxy.PaceMemory
-	if o.data != "" {
-		data, err := openData(o.data, a.log)
-		if err != nil {
-			return nil, exitWith(exitBlocked, err)
-		}
-		a.data, memory = data, data.pace()
-	}
-	a.upstreams = proxy.NewUpstreams(proxy.Options{Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing, Memory: memory})
-	calls, halt := context.WithCancelCause(context.WithoutCancel(ctx))
-	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
-	if err := a.apply(ctx, set); err != nil {
-		halt(err)
+	if err := a.build(ctx, set, o.data); err != nil {
+		a.release()
 		return nil, exitWith(exitBlocked, err)
 	}
 	a.metrics.Reloaded(nil, time.Now())
 	a.state.Store(&configState{Revision: set.Revision, AppliedAt: time.Now()})
 	return a, nil
+}
+
+// build opens what must survive a restart, and makes the request road with its doors.
+func (a *App) build(ctx context.Context, set *connectors.Set, folder string) (err error) {
+	var memory *proxy.PaceMemory
+	if folder != "" {
+		if a.data, err = openData(folder, a.log); err != nil {
+			return err
+		}
+		memory = a.data.pace()
+	}
+	if a.database, err = openStore(ctx, set, a.data, a.log); err != nil {
+		return err
+	}
+	a.upstreams = proxy.NewUpstreams(proxy.Options{
+		Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing, Memory: memory, Leases: a.database.leases(set),
+	})
+	calls, halt := context.WithCancelCause(context.WithoutCancel(ctx))
+	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
+	if err := a.apply(ctx, set); err != nil {
+		halt(err)
+		a.upstreams.Close()
+		return err
+	}
+	return nil
+}
+
+// release lets go of what must survive a restart. It comes after everything that writes there.
+func (a *App) release() {
+	a.database.close()
+	a.data.close()
 }
 
 // apply takes a configuration into force. All that can fail comes before anything live is touched.
@@ -145,6 +166,10 @@ func (a *App) Run(ctx context.Context) error {
 	if a.data != nil {
 		watcher.Go(func() { a.data.keep(watch, a.upstreams) })
 	}
+	if a.database != nil {
+		a.log.Info("the database is open", "database", a.database.Where())
+		watcher.Go(func() { a.database.keep(watch) })
+	}
 	<-ctx.Done()
 	unwatch()
 	watcher.Wait()
@@ -182,6 +207,7 @@ func (a *App) Close() error {
 		a.data.save(a.upstreams)
 	}
 	a.upstreams.Close()
+	a.release()
 	a.tracing.close(ctx)
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()

@@ -88,6 +88,16 @@ func (r *rig) write(name, text string) {
 	}
 }
 
+// read returns a file of the folder.
+func (r *rig) read(name string) string {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.folder, name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // start runs the app until the test ends.
 func (r *rig) start(vars ...string) *rig {
 	r.t.Helper()

@@ -31,26 +31,46 @@ const largestPaceFile = 64 << 20
 type dataFolder struct {
 	path string
 	log  *slog.Logger
+	lock *os.File // held as long as it is open
 
 	saving  sync.Mutex
 	unsaved []byte // what could not be written
 	failing bool   // the latest save failed, and the log has said so
 }
 
-// openData makes the folder, if need be, and tries whether it can be written.
+// openData makes the folder, if need be, makes it this process's own, and tries whether it can be written.
 func openData(path string, log *slog.Logger) (*dataFolder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w; name another one with --data, or leave it out and start without a memory", err)
 	}
-	probe, err := os.CreateTemp(path, "probe-*")
+	lock, err := lockFolder(path)
 	if err != nil {
-		return nil, fmt.Errorf("the data folder cannot be written: %w; let this user write it, or name another one with --data", err)
+		return nil, err
 	}
-	name := probe.Name()
-	if err := errors.Join(probe.Close(), os.Remove(name)); err != nil {
-		return nil, fmt.Errorf("the data folder: %w", err)
+	if err := probe(path); err != nil {
+		_ = lock.Close()
+		return nil, err
 	}
-	return &dataFolder{path: path, log: log}, nil
+	return &dataFolder{path: path, log: log, lock: lock}, nil
+}
+
+// close lets another process have the folder, if there is one.
+func (d *dataFolder) close() {
+	if d != nil && d.lock != nil {
+		_ = d.lock.Close() // nothing of it is to be kept
+	}
+}
+
+// probe tries whether a new file can be written in a folder.
+func probe(path string) error {
+	file, err := os.CreateTemp(path, "probe-*")
+	if err != nil {
+		return fmt.Errorf("the data folder cannot be written: %w; let this user write it, or name another one with --data", err)
+	}
+	if err := errors.Join(file.Close(), os.Remove(file.Name())); err != nil {
+		return fmt.Errorf("the data folder: %w", err)
+	}
+	return nil
 }
 
 // pace reads what was known of limits. A file that cannot be read is kept aside, and the house starts without it.

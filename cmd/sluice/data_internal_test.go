@@ -166,7 +166,7 @@ func TestDataTriesAgain(t *testing.T) {
 	}
 	d.unsaved = []byte(`{"version":1,"buckets":[]}`)
 	none := proxy.NewUpstreams(proxy.Options{})
-	if err := os.Remove(folder); err != nil {
+	if err := os.RemoveAll(folder); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

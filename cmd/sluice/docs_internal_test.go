@@ -147,7 +147,11 @@ func checkExample(t *testing.T, one example) (code int, out string) {
 	}
 	var vars []string
 	for _, reference := range envReference.FindAllStringSubmatch(one.text, -1) {
-		vars = append(vars, reference[1]+"=planted")
+		value := "planted"
+		if reference[1] == "DATABASE_URL" {
+			value = "postgres://planted@db.example/sluice"
+		}
+		vars = append(vars, reference[1]+"="+value)
 	}
 	var stdout, stderr bytes.Buffer
 	code = run(t.Context(), []string{"check", filepath.Join(folder, one.name)}, vars, nil, &stdout, &stderr)
@@ -264,7 +268,7 @@ func TestDocsNameMetrics(t *testing.T) {
 		defer close(descs)
 		proxy.NewMetrics().Describe(descs)
 	}()
-	have := []string{"sluice_build_info"}
+	have := []string{"sluice_build_info", "sluice_store_up"}
 	for desc := range descs {
 		have = append(have, regexp.MustCompile(`fqName: "(\w+)"`).FindStringSubmatch(desc.String())[1])
 	}

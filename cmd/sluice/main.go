@@ -75,6 +75,9 @@ Exit codes: 0 well, 1 not well, 2 command line or configuration not understood, 
 		healthCommand(env),
 		limitsCommand(env),
 		aggregateCommand(env),
+		migrateCommand(env),
+		backupCommand(env),
+		storeCommand(env),
 		versionCommand(env),
 	)
 	root.InitDefaultCompletionCmd()

@@ -12,7 +12,7 @@ import (
 )
 
 // readiness is what /readyz says. Reasons are why it is not ready; Notes are what an operator should know of one that is: a refused
-// configuration or an open breaker is no reason to send the callers elsewhere, where it is the same.
+// configuration, an open breaker or a database that is gone is no reason to send the callers elsewhere, where it is the same.
 type readiness struct {
 	Ready     bool            `json:"ready"`
 	Reasons   []string        `json:"reasons"`
@@ -20,6 +20,7 @@ type readiness struct {
 	Config    readyConfig     `json:"config"`
 	Listeners []readyListener `json:"listeners"`
 	Breakers  []readyBreaker  `json:"breakers"` // those that are not closed
+	Store     *readyStore     `json:"store,omitempty"`
 }
 
 type readyConfig struct {
@@ -74,6 +75,10 @@ func (a *App) readiness() readiness {
 	}
 	for _, b := range r.Breakers {
 		r.Notes = append(r.Notes, fmt.Sprintf("the breaker of connection %s, group %s, is %s", b.Connection, b.Group, b.State))
+	}
+	store, note := a.database.ready()
+	if r.Store = store; note != "" {
+		r.Notes = append(r.Notes, note)
 	}
 	r.Ready = len(r.Reasons) == 0
 	return r

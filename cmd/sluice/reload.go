@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"sluice/connectors"
 	"sluice/internal/strict"
 )
 
@@ -46,6 +47,9 @@ func (a *App) Reload(ctx context.Context, cause string) error {
 		a.log.Log(ctx, level, "configuration read again: nothing has changed", "cause", cause)
 		return nil
 	}
+	if err := a.lasting(set).Err(); err != nil {
+		return a.refuse(before, cause, err)
+	}
 	if err := a.apply(ctx, set); err != nil {
 		return a.refuse(before, cause, err)
 	}
@@ -54,6 +58,18 @@ func (a *App) Reload(ctx context.Context, cause string) error {
 	a.state.Store(&configState{Revision: set.Revision, AppliedAt: now})
 	a.log.Info("configuration applied", "cause", cause, "revision", set.Revision)
 	return nil
+}
+
+// lasting are the faults of a configuration that changes what holds for the life of a process.
+func (a *App) lasting(set *connectors.Set) (faults strict.Faults) {
+	runs := a.upstreams.Set()
+	if !set.Database.Equal(runs.Database) {
+		faults = append(faults, a.source.faultf("database", "is another one than when this process started, which needs a restart: restart sluice, or put back what was there"))
+	}
+	if set.Leases != runs.Leases && set.Database.IsZero() == runs.Database.IsZero() {
+		faults = append(faults, a.source.faultf("leases", "are others than when this process started, which needs a restart: restart sluice, and all others on its database, or put back what was there"))
+	}
+	return faults
 }
 
 // refuse keeps the configuration in force and says why.

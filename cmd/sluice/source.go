@@ -27,7 +27,7 @@ type source struct {
 
 // load reads, checks and compiles the configuration: the one path that serve, reload and check share.
 func (s source) load() (*connectors.Set, strict.Faults) {
-	env := connectors.Environment{Vars: s.vars, Reserved: []string{configVariable, dataVariable}}
+	env := connectors.Environment{Vars: s.vars, Reserved: []string{configVariable, dataVariable, moveVariable}}
 	if s.path == "" {
 		env.Folder = builtIn
 		return connectors.Load(configs.FS, env)
@@ -42,6 +42,15 @@ func (s source) set() (*connectors.Set, error) {
 		return nil, exitWith(exitUsage, fmt.Errorf("the configuration has faults:\n%w", err))
 	}
 	return set, nil
+}
+
+// faultf is a fault at a key of the sluice.yaml.
+func (s source) faultf(key, format string, args ...any) strict.Fault {
+	data, name, err := s.mainFile()
+	if doc, faults := strict.Parse(name, data); err == nil && len(faults) == 0 {
+		return doc.Faultf(key, format, args...)
+	}
+	return strict.Fault{File: name, Key: key, Message: fmt.Sprintf(format, args...)}
 }
 
 // String names the source for people.
