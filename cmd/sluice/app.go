@@ -36,6 +36,7 @@ type App struct {
 	tracing   *tracing
 	data      *dataFolder // nil: nothing survives a restart
 	database  *database   // nil: there is none
+	writes    *writes     // nil: there is no database
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
 	halt      context.CancelCauseFunc // ends every call at once
@@ -86,11 +87,17 @@ func (a *App) build(ctx context.Context, set *connectors.Set, folder string) (er
 	if a.database, err = openStore(ctx, set, a.data, a.log); err != nil {
 		return err
 	}
-	a.upstreams = proxy.NewUpstreams(proxy.Options{
-		Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing, Memory: memory, Leases: a.database.leases(set),
-	})
+	options := proxy.Options{Log: a.log, Metrics: a.metrics, Ring: a.ring, Tracer: a.tracing, Memory: memory, Leases: a.database.leases(set)}
+	if a.database != nil {
+		a.writes = newWrites(a.database.DB, a.log)
+		options.Written = a.writes.hear
+	}
+	a.upstreams = proxy.NewUpstreams(options)
 	calls, halt := context.WithCancelCause(context.WithoutCancel(ctx))
 	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
+	if a.database != nil {
+		a.letRead(a.database.DB)
+	}
 	if err := a.apply(ctx, set); err != nil {
 		halt(err)
 		a.upstreams.Close()
@@ -169,6 +176,7 @@ func (a *App) Run(ctx context.Context) error {
 	if a.database != nil {
 		a.log.Info("the database is open", "database", a.database.Where())
 		watcher.Go(func() { a.database.keep(watch) })
+		watcher.Go(func() { a.writes.keep(watch) })
 	}
 	<-ctx.Done()
 	unwatch()
