@@ -7,13 +7,13 @@ import (
 
 // Counts are the accounts of a run, by what became of them.
 type Counts struct {
-	Before    int // in the snapshot when the run began
-	Scanned   int // rows of the listing
-	Added     int
-	Changed   int
-	Removed   int
-	Unchanged int
-	Failed    int // rows whose account could not be read or mapped; they count as unchanged to the comparison
+	Before    int `json:"before"`  // in the snapshot when the run began
+	Scanned   int `json:"scanned"` // rows of the listing
+	Added     int `json:"added"`
+	Changed   int `json:"changed"`
+	Removed   int `json:"removed"`
+	Unchanged int `json:"unchanged"`
+	Failed    int `json:"failed"` // rows whose account could not be read or mapped; they count as unchanged to the comparison
 }
 
 // Add enters one change.

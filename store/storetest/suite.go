@@ -39,6 +39,11 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"facts that end in an error leave nothing":            testBrokenFacts,
 		"a commit may read what it commits":                   testReadingCommit,
 		"commits of many scopes do not wait in a circle":      testManyCommits,
+		"rows are kept with their checkpoint":                 testKeep,
+		"what is settled waits for its call":                  testPending,
+		"the last partition brings the commit, once":          testLast,
+		"a partition pauses, and then it was enough":          testPause,
+		"a retry reads what failed and nothing else":          testRetry,
 		"an event is told once":                               testEventOnce,
 		"who remembers the last event misses none":            testEventOrder,
 	} {
