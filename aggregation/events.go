@@ -125,9 +125,10 @@ func (o Origin) Held(out Outcome, reason string) (triggers.Event, error) {
 	return o.ofRun(triggers.AggregationHeld, out, reason)
 }
 
+// ofRun returns an event of a run. A run that is resumed may end badly more than once, and well after that: each end is a fact of its own.
 func (o Origin) ofRun(kind string, out Outcome, reason string) (triggers.Event, error) {
 	c := out.Counts
-	return o.event(kind, "", struct {
+	event, err := o.event(kind, "", struct {
 		Source    source    `json:"source"`
 		Status    string    `json:"status"`
 		Started   time.Time `json:"started"`
@@ -140,6 +141,10 @@ func (o Origin) ofRun(kind string, out Outcome, reason string) (triggers.Event, 
 		o.source(), out.Status, moment(out.Started), moment(out.Ended), append([]string{}, out.Errors...), append([]string{}, out.Warnings...),
 		stats{c.Scanned, c.Unchanged, c.Changed, c.Added, c.Removed, c.Failed}, reason,
 	})
+	if out.Status == "Failed" || out.Status == "Terminated" {
+		event.ID = o.id(kind, out.Status+moment(out.Ended).Format(time.RFC3339Nano))
+	}
+	return event, err
 }
 
 // event fills in what all events have. Subject is an account's id; events of a run have the resource for theirs.

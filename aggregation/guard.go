@@ -44,7 +44,7 @@ const (
 // Check returns why a run with these counts must be held, in words for the operator, or "". What is gone and what changed are judged
 // each by itself. A first run, which has no snapshot to lose, is never held.
 func (g Guard) Check(c Counts) string {
-	if g.Percent == 0 {
+	if g == (Guard{}) {
 		g.Percent = guardPercent
 	}
 	if g.Minimum == 0 {

@@ -15,6 +15,8 @@ type Work interface {
 	Details
 	// Called counts a call to the vendor that was held for so long before it went.
 	Called(held time.Duration)
+	// Warn keeps something that whoever reads of the run should know.
+	Warn(ctx context.Context, text string) error
 }
 
 // Runs keeps runs and their partitions. Every partition that is to be worked at gets a job, in the transaction that makes it so.

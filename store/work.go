@@ -21,9 +21,8 @@ type Work struct {
 }
 
 var (
-	_ aggregation.Lists    = (*Work)(nil)
-	_ aggregation.Accounts = (*Work)(nil)
-	_ aggregation.Details  = (*Work)(nil)
+	_ aggregation.Store = (*DB)(nil)
+	_ aggregation.Work  = (*Work)(nil)
 )
 
 // Work returns the keeper of what a claim reads.
@@ -136,6 +135,11 @@ func (w *Work) page(ctx context.Context, first, last int64, at *place) (page []a
 func warn(ctx context.Context, t tx, run RunID, text string) error {
 	_, err := t.exec(ctx, "INSERT INTO warnings (run, text) VALUES (?, ?) ON CONFLICT DO NOTHING", int64(run), clean(text))
 	return err
+}
+
+// Warn implements aggregation.Work.
+func (w *Work) Warn(ctx context.Context, text string) error {
+	return w.write(ctx, "keep a warning", 0, func(t tx) error { return warn(ctx, t, w.claim.Run, text) })
 }
 
 // Warnings are those of a run before it is committed.
