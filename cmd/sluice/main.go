@@ -74,6 +74,7 @@ Exit codes: 0 well, 1 not well, 2 command line or configuration not understood, 
 		configCommand(env),
 		healthCommand(env),
 		limitsCommand(env),
+		aggregateCommand(env),
 		versionCommand(env),
 	)
 	root.InitDefaultCompletionCmd()
