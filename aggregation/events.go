@@ -142,7 +142,7 @@ func (o Origin) ofRun(kind string, out Outcome, reason string) (triggers.Event, 
 		stats{c.Scanned, c.Unchanged, c.Changed, c.Added, c.Removed, c.Failed}, reason,
 	})
 	if out.Status == "Failed" || out.Status == "Terminated" {
-		event.ID = o.id(kind, out.Status+moment(out.Ended).Format(time.RFC3339Nano))
+		event.ID = o.ID(kind, out.Status+moment(out.Ended).Format(time.RFC3339Nano))
 	}
 	return event, err
 }
@@ -158,13 +158,13 @@ func (o Origin) event(kind, account string, data any) (triggers.Event, error) {
 		subject = o.Resource
 	}
 	return triggers.Event{
-		ID: o.id(kind, account), Tenant: o.Tenant, Type: kind, Source: o.Connection, Subject: subject, Time: moment(o.Time), Data: b,
+		ID: o.ID(kind, account), Tenant: o.Tenant, Type: kind, Source: o.Connection, Subject: subject, Time: moment(o.Time), Data: b,
 	}, nil
 }
 
-// id derives an event's id from what it tells, in the form of a UUID of version 8 (RFC 9562), 36 characters. Each part goes in with its
+// ID derives an event's id from what it tells, in the form of a UUID of version 8 (RFC 9562), 36 characters. Each part goes in with its
 // length, so that no two facts run into one.
-func (o Origin) id(kind, account string) string {
+func (o Origin) ID(kind, account string) string {
 	h := sha256.New()
 	for _, part := range []string{o.Tenant, o.Connection, o.Resource, account, kind, strconv.FormatInt(o.Revision, 10)} {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a hash never fails

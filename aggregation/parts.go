@@ -15,36 +15,14 @@ type rangeOf struct {
 	To   string `json:"to,omitempty"`
 }
 
-// list reads the lists, settles them, and plans what is left. After a crash it goes on at its checkpoint; settling is done again.
+// list reads the lists, settles them, and plans what is left. After a crash it goes on at its checkpoint; settling is done again. A run that
+// reads failed accounts again has its rows already.
 func (r *Runner) list(ctx context.Context, s subject, claim Claim, reader *Reader, work Work) error {
 	pending := -1
 	if s.run.Whole() {
-		var at Checkpoint
-		if claim.Checkpoint != nil {
-			if err := json.Unmarshal(claim.Checkpoint, &at); err != nil {
-				return fmt.Errorf("checkpoint: %w", err)
-			}
-		}
-		if err := reader.List(ctx, work, at); err != nil {
-			return err
-		}
-		var only ChangedOnly
-		if s.connection.Aggregation.ChangedOnly {
-			only = ChangedOnly{Before: stored(r.Store.Before(ctx, s.run.Scope)), MaxAge: s.resource.MaxAge}
-		}
-		tally, err := reader.Settle(ctx, work, only, work)
+		tally, err := r.settle(ctx, s, claim, reader, work)
 		if err != nil {
 			return err
-		}
-		for text, n := range map[string]int{
-			"rows of the listing were of an account that had one already: the list moved while it was read": tally.Doubled,
-			"rows of joins were of accounts that the listing does not have":                                 tally.Strays,
-		} {
-			if n > 0 {
-				if err := work.Warn(ctx, thousands(n)+" "+text); err != nil {
-					return err
-				}
-			}
 		}
 		pending = tally.Pending
 	}
@@ -53,6 +31,33 @@ func (r *Runner) list(ctx context.Context, s subject, claim Claim, reader *Reade
 		return err
 	}
 	return kept(r.Store.Finish(ctx, claim, parts...))
+}
+
+// settle reads the lists and settles them.
+func (r *Runner) settle(ctx context.Context, s subject, claim Claim, reader *Reader, work Work) (tally Tally, err error) {
+	var at Checkpoint
+	if claim.Checkpoint != nil {
+		if err := json.Unmarshal(claim.Checkpoint, &at); err != nil {
+			return tally, fmt.Errorf("checkpoint: %w", err)
+		}
+	}
+	if err := reader.List(ctx, work, at); err != nil {
+		return tally, err
+	}
+	var only ChangedOnly
+	if s.connection.Aggregation.ChangedOnly {
+		only = ChangedOnly{Before: stored(r.Store.Before(ctx, s.run.Scope)), MaxAge: s.resource.MaxAge}
+	}
+	if tally, err = reader.Settle(ctx, work, only, work); err != nil {
+		return tally, err
+	}
+	if tally.Doubled > 0 {
+		err = work.Warn(ctx, thousands(tally.Doubled)+" rows of the listing were of an account that had one already: the list moved while it was read")
+	}
+	if tally.Strays > 0 && err == nil {
+		err = work.Warn(ctx, thousands(tally.Strays)+" rows of joins were of accounts that the listing does not have")
+	}
+	return tally, err
 }
 
 // cut plans the detail partitions. pending is how many accounts need a call, -1 where that is not known.
@@ -101,7 +106,7 @@ func (s subject) perMinute() float64 {
 	if s.plan.Detail == nil {
 		return 0
 	}
-	return Budget{Addresses: max(1, len(s.connection.Wire.Egress))}.perMinute(s.rule(s.plan.Detail.Method, s.plan.Detail.Path))
+	return Budget{Addresses: max(1, len(s.connection.Wire.Egress)), Share: 1}.perMinute(s.rule(s.plan.Detail.Method, s.plan.Detail.Path))
 }
 
 // rule is the narrowest limit by calls and time of a call; nil where there is none.
@@ -112,7 +117,7 @@ func (s subject) rule(method, path string) (narrowest *connectors.Rule) {
 	}
 	var least float64
 	for _, rule := range s.connection.Rules(route) {
-		if each := (Budget{Addresses: 1}).perMinute(rule); each > 0 && (narrowest == nil || each < least) {
+		if each := (Budget{Addresses: 1, Share: 1}).perMinute(rule); each > 0 && (narrowest == nil || each < least) {
 			narrowest, least = rule, each
 		}
 	}

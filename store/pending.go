@@ -14,7 +14,7 @@ import (
 func (w *Work) Settle(ctx context.Context, batch []aggregation.Settled) error {
 	batch = slices.Clone(batch)
 	slices.SortStableFunc(batch, func(a, b aggregation.Settled) int { return strings.Compare(a.ID, b.ID) })
-	var failed []aggregation.Settled
+	var failures []Failure
 	var well []any
 	for _, s := range batch {
 		if err := checkID(s.ID); err != nil {
@@ -23,39 +23,32 @@ func (w *Work) Settle(ctx context.Context, batch []aggregation.Settled) error {
 		if s.Reason == "" {
 			well = append(well, s.ID)
 		} else {
-			failed = append(failed, s)
+			failures = append(failures, Failure{ID: s.ID, Reason: s.Reason})
 		}
 	}
-	run := int64(w.claim.Run)
 	return w.write(ctx, "settle accounts", 0, func(t tx) error {
-		err := insert(ctx, t, "INSERT INTO staged (run, id, account, row_hash, read_at, doc, pending)", ` ON CONFLICT (run, id) DO UPDATE SET
-			account = excluded.account, row_hash = excluded.row_hash, read_at = excluded.read_at, doc = excluded.doc, pending = excluded.pending`,
-			batch, func(s aggregation.Settled) []any {
-				pending := int64(0)
-				if s.Row != nil {
-					pending = 1
-				}
-				return []any{run, s.ID, textOrNull(s.Account), s.RowHash, micros(s.ReadAt), textOrNull(s.Row), pending}
-			})
-		if err != nil {
+		if err := w.settle(ctx, t, batch); err != nil {
 			return err
 		}
 		for ids := range slices.Chunk(well, mostRows) {
-			if _, err := t.exec(ctx, "DELETE FROM failures WHERE run = ? AND id IN ("+marks(len(ids))+")", append([]any{run}, ids...)...); err != nil {
+			if _, err := t.exec(ctx, "DELETE FROM failures WHERE run = ? AND id IN ("+marks(len(ids))+")", append([]any{int64(w.claim.Run)}, ids...)...); err != nil {
 				return err
 			}
 		}
-		now, err := w.db.now(ctx, t)
-		if err != nil {
-			return err
-		}
-		for _, s := range failed {
-			if err := fail(ctx, t, w.claim.Run, Failure{ID: s.ID, Reason: s.Reason, At: now}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.fail(ctx, t, failures...)
 	})
+}
+
+func (w *Work) settle(ctx context.Context, t tx, batch []aggregation.Settled) error {
+	return insert(ctx, t, "INSERT INTO staged (run, id, account, row_hash, read_at, doc, pending)", ` ON CONFLICT (run, id) DO UPDATE SET
+		account = excluded.account, row_hash = excluded.row_hash, read_at = excluded.read_at, doc = excluded.doc, pending = excluded.pending`,
+		batch, func(s aggregation.Settled) []any {
+			pending := int64(0)
+			if s.Row != nil {
+				pending = 1
+			}
+			return []any{int64(w.claim.Run), s.ID, textOrNull(s.Account), s.RowHash, micros(s.ReadAt), textOrNull(s.Row), pending}
+		})
 }
 
 // Detail implements aggregation.Details.
@@ -77,21 +70,26 @@ func (w *Work) Detail(ctx context.Context, r aggregation.Record) error {
 // Fail implements aggregation.Details. The row stays, for whoever tries again.
 func (w *Work) Fail(ctx context.Context, f aggregation.Failure) error {
 	return w.write(ctx, "keep a failure", 1, func(t tx) error {
-		now, err := w.db.now(ctx, t)
-		if err != nil {
-			return err
-		}
 		if _, err := t.exec(ctx, "UPDATE staged SET pending = 0 WHERE run = ? AND id = ?", int64(w.claim.Run), f.ID); err != nil {
 			return err
 		}
-		return fail(ctx, t, w.claim.Run, Failure{ID: f.ID, Reason: f.Reason, At: now})
+		return w.fail(ctx, t, Failure{ID: f.ID, Reason: f.Reason})
 	})
 }
 
-func fail(ctx context.Context, t tx, run RunID, f Failure) error {
-	_, err := t.exec(ctx, "INSERT INTO failures (run, id, reason, at) VALUES (?, ?, ?, ?) ON CONFLICT (run, id) DO UPDATE SET reason = excluded.reason, at = excluded.at",
-		int64(run), f.ID, clean(f.Reason), micros(f.At))
-	return err
+// fail keeps failures of this moment.
+func (w *Work) fail(ctx context.Context, t tx, failures ...Failure) error {
+	if len(failures) == 0 {
+		return nil
+	}
+	now, err := w.db.now(ctx, t)
+	if err != nil {
+		return err
+	}
+	for i := range failures {
+		failures[i].At = now
+	}
+	return keepFailures(ctx, t, w.claim.Run, failures)
 }
 
 // Pending walks the accounts of a run that need a call of their own, in order of ID: those not below from and, unless to is "", below it.

@@ -83,37 +83,45 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 		if !slices.Contains(from[to], run.State) {
 			return fmt.Errorf("%w: it is %s", ErrState, run.State)
 		}
-		var others, completed int64
-		if to == Running || to == Held {
-			if err := t.one(ctx, `SELECT count(*) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id <> r.id
-				WHERE r.id = ? AND o.state IN ('running', 'held')`, []any{int64(id)}, &others); err != nil {
-				return err
-			}
-			if others > 0 {
-				return ErrOpenRun
-			}
-		} else {
-			now, err := db.now(ctx, t)
-			if err != nil {
-				return err
-			}
-			completed = micros(now)
+		completed, err := db.completion(ctx, t, id, to)
+		if err != nil {
+			return err
 		}
-		if _, err := t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, note = ? WHERE id = ?", string(to), completed, clean(note), int64(id)); err != nil {
+		approved := int64(0)
+		if run.Approved || run.State == Held && to == Running {
+			approved = 1
+		}
+		if _, err := t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, note = ?, approved = ? WHERE id = ?",
+			string(to), completed, clean(note), approved, int64(id)); err != nil {
 			return err
 		}
 		if to == Running {
-			if run.State == Held {
-				if _, err := t.exec(ctx, "UPDATE runs SET approved = 1 WHERE id = ?", int64(id)); err != nil {
-					return err
-				}
-			}
 			if err := db.reopen(ctx, t, id); err != nil {
 				return err
 			}
 		}
 		return emit(ctx, t, events)
 	})
+}
+
+// completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one.
+func (db *DB) completion(ctx context.Context, t tx, id RunID, to State) (us int64, err error) {
+	if to == Running || to == Held {
+		return 0, alone(ctx, t, id)
+	}
+	now, err := db.now(ctx, t)
+	return micros(now), err
+}
+
+// alone makes sure that no other run of the scope is running or held.
+func alone(ctx context.Context, t tx, id RunID) error {
+	var others int64
+	err := t.one(ctx, `SELECT count(*) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id <> r.id
+		WHERE r.id = ? AND o.state IN ('running', 'held')`, []any{int64(id)}, &others)
+	if err == nil && others > 0 {
+		err = ErrOpenRun
+	}
+	return err
 }
 
 const runColumns = `SELECT r.id, s.connection, s.resource, r.plan, r.retry_of, r.approved, r.state, r.started, r.completed, r.counts, r.errors, r.warnings, r.note

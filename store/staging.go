@@ -53,9 +53,13 @@ func (db *DB) Stage(ctx context.Context, claim Claim, progress Progress, records
 		if err := stage(ctx, t, claim.Run, records); err != nil {
 			return err
 		}
-		return insert(ctx, t, "INSERT INTO failures (run, id, reason, at)", " ON CONFLICT (run, id) DO UPDATE SET reason = excluded.reason, at = excluded.at",
-			failures, func(f Failure) []any { return []any{int64(claim.Run), f.ID, clean(f.Reason), micros(f.At)} })
+		return keepFailures(ctx, t, claim.Run, failures)
 	})
+}
+
+func keepFailures(ctx context.Context, t tx, run RunID, failures []Failure) error {
+	return insert(ctx, t, "INSERT INTO failures (run, id, reason, at)", " ON CONFLICT (run, id) DO UPDATE SET reason = excluded.reason, at = excluded.at",
+		failures, func(f Failure) []any { return []any{int64(run), f.ID, clean(f.Reason), micros(f.At)} })
 }
 
 // stage writes records that are in order, so that two workers with the same ids take their locks in one order.

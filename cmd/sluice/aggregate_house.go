@@ -67,7 +67,10 @@ func startWorkers(ctx context.Context, db *store.DB, runner *aggregation.Runner,
 	if err != nil {
 		return nil, err
 	}
-	return queue, queue.Start(ctx)
+	if err := queue.Start(ctx); err != nil {
+		return nil, err
+	}
+	return queue, nil
 }
 
 // work makes this process a node.

@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sluice/aggregation"
-	"sluice/triggers"
 )
 
 func aggregateCancelCommand(env environment) *cobra.Command {
@@ -92,49 +89,4 @@ func writeChanges(out io.Writer, changes iter.Seq2[aggregation.Change, error]) e
 		}
 	}
 	return nil
-}
-
-// eventsAtOnce is how many events of the outbox are read at once.
-const eventsAtOnce = 500
-
-// did prints what the events of a completed run tell. Runs of a scope do not overlap, so time tells them apart.
-func (h *aggregateHouse) did(ctx context.Context, out io.Writer, run aggregation.Run) error {
-	signs := map[string]string{triggers.IdentityCreated: "+ ", triggers.IdentityDeleted: "- ", triggers.IdentityAttributesChanged: "~ "}
-	for after := int64(0); ; {
-		events, err := h.db.Events(ctx, after, eventsAtOnce)
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			after = e.Seq
-			sign := signs[e.Type]
-			if sign == "" || e.Source != run.Scope.Connection || e.Time.Before(run.Started) || e.Time.After(run.Completed) {
-				continue
-			}
-			var data struct {
-				Source  struct{ Resource string }
-				Changes []struct {
-					Attribute          string
-					OldValue, NewValue json.RawMessage
-				}
-			}
-			if err := json.Unmarshal(e.Data, &data); err != nil {
-				return fmt.Errorf("event %s: %w", e.ID, err)
-			}
-			if data.Source.Resource != run.Scope.Resource {
-				continue
-			}
-			var line strings.Builder
-			line.WriteString(sign + e.Subject)
-			for _, c := range data.Changes {
-				fmt.Fprintf(&line, "  %s: %s → %s", c.Attribute, c.OldValue, c.NewValue)
-			}
-			if _, err := fmt.Fprintln(out, line.String()); err != nil {
-				return err
-			}
-		}
-		if len(events) < eventsAtOnce {
-			return nil
-		}
-	}
 }
