@@ -69,6 +69,26 @@ func (db *DB) reopen(ctx context.Context, t tx, run RunID) error {
 	return db.enqueueReady(ctx, t, run)
 }
 
+// TakeOver makes all partitions of running runs ready, whoever has them. It is for a process that has the database for itself, as a new
+// one has a data folder's: it need not wait until the leases of the one that died are over.
+func (db *DB) TakeOver(ctx context.Context) error {
+	return db.write(ctx, "take partitions over", func(t tx) error {
+		var runs []RunID
+		err := t.each(ctx, "SELECT id FROM runs WHERE state = 'running' ORDER BY id", nil, func(scan scan) error {
+			var id int64
+			err := scan(&id)
+			runs = append(runs, RunID(id))
+			return err
+		})
+		for _, run := range runs {
+			if err == nil {
+				err = db.reopen(ctx, t, run)
+			}
+		}
+		return err
+	})
+}
+
 // RetryRun begins a run that reads the failed accounts of a completed one again, and nothing else. ErrState: that one is not completed;
 // ErrNone: none of its accounts can be read again; ErrOpenRun: the scope has a run that is not over.
 func (db *DB) RetryRun(ctx context.Context, failed RunID) (run Run, err error) {

@@ -92,8 +92,13 @@ func withAggregates(ctx context.Context, set *connectors.Set, options store.Opti
 		return err
 	}
 	defer h.close()
+	if works && options.URL == "" {
+		if err := h.db.TakeOver(ctx); err != nil { // whoever had the folder before is gone
+			return err
+		}
+	}
 	if works {
-		if err := h.work(ctx); err != nil {
+		if err := h.work(ctx, store.QueueOptions{}); err != nil {
 			return err
 		}
 	}

@@ -129,7 +129,7 @@ func (b *aggregateBench) house(works bool) *aggregateHouse {
 	}
 	h.runner.Pauses = aggregation.Pauses{First: time.Millisecond, Most: 2 * time.Millisecond, Tries: 3}
 	if works {
-		if err := h.work(b.Context()); err != nil {
+		if err := h.work(b.Context(), store.QueueOptions{}); err != nil {
 			b.Fatalf("work: %v", err)
 		}
 	}

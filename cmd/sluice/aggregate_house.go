@@ -53,17 +53,17 @@ func newRunner(db *store.DB, upstreams *proxy.Upstreams, log *slog.Logger) *aggr
 
 // startWorkers makes a process a node that works at the partitions of all connections that can be aggregated; nil where there are none.
 // serve does it too, with the upstreams that its front uses.
-func startWorkers(ctx context.Context, db *store.DB, runner *aggregation.Runner, log *slog.Logger) (*store.Queue, error) {
-	workers := map[string]int{}
+func startWorkers(ctx context.Context, db *store.DB, runner *aggregation.Runner, o store.QueueOptions) (*store.Queue, error) {
+	o.Workers, o.Work = map[string]int{}, runner.Work
 	for name, connection := range runner.Set().Connections {
 		if connection.Connector != nil && len(connection.Connector.Resources) > 0 {
-			workers[name] = connection.Aggregation.WorkersPerNode
+			o.Workers[name] = connection.Aggregation.WorkersPerNode
 		}
 	}
-	if len(workers) == 0 {
+	if len(o.Workers) == 0 {
 		return nil, nil //nolint:nilnil // there need be none
 	}
-	queue, err := db.Queue(store.QueueOptions{Workers: workers, Work: runner.Work, Log: log})
+	queue, err := db.Queue(o)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,9 @@ func startWorkers(ctx context.Context, db *store.DB, runner *aggregation.Runner,
 }
 
 // work makes this process a node.
-func (h *aggregateHouse) work(ctx context.Context) (err error) {
-	h.queue, err = startWorkers(ctx, h.db, h.runner, h.log)
+func (h *aggregateHouse) work(ctx context.Context, o store.QueueOptions) (err error) {
+	o.Log = h.log
+	h.queue, err = startWorkers(ctx, h.db, h.runner, o)
 	return exitWith(exitBlocked, err)
 }
 

@@ -48,6 +48,20 @@ func testPause(t *testing.T, b *bench) {
 	}
 }
 
+func testTakeOver(t *testing.T, b *bench) {
+	run := b.start(people)
+	old := b.claim(run.ID, "a", "b")
+	if err := b.db.TakeOver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if again := b.claim(run.ID); again.Name != "a" || again.Generation <= old.Generation {
+		t.Errorf("claim: got %+v, want a of a later generation", again.Partition)
+	}
+	if err := b.db.Heartbeat(t.Context(), old); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("heartbeat of the old owner: got %v, want %v", err, store.ErrFenced)
+	}
+}
+
 func testRetry(t *testing.T, b *bench) {
 	run := b.start(people)
 	claim := b.claim(run.ID, "all")

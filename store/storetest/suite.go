@@ -43,6 +43,7 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"what is settled waits for its call":                  testPending,
 		"the last partition brings the commit, once":          testLast,
 		"a partition pauses, and then it was enough":          testPause,
+		"who has the database for itself takes all over":      testTakeOver,
 		"a retry reads what failed and nothing else":          testRetry,
 		"an event is told once":                               testEventOnce,
 		"who remembers the last event misses none":            testEventOrder,
