@@ -49,11 +49,17 @@ func (r *Runner) commit(ctx context.Context, s subject, claim Claim, reader *Rea
 	if err := r.Store.Commit(ctx, s.run.ID, revision, r.facts(ctx, s, origin), closing); err != nil {
 		return kept(err)
 	}
-	if err := r.Store.Forget(ctx, s.run.ID); err != nil {
+	// Whoever waited for the run may end this process now, and the rest is soon done.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
+	defer cancel()
+	if err := r.Store.Forget(last, s.run.ID); err != nil {
 		r.log().Warn("what was read for a run is kept longer than need be", "run", int64(s.run.ID), "error", err)
 	}
 	return nil
 }
+
+// forgetWithin is what a stop waits for, at the most, while what a run has read is dropped.
+const forgetWithin = 8 * time.Second
 
 // origin is where a run's events come from. A run's number is never used again, and stays when the run is resumed.
 func (r *Runner) origin(s subject) Origin {
