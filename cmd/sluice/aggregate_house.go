@@ -51,18 +51,20 @@ func newRunner(db *store.DB, upstreams *proxy.Upstreams, log *slog.Logger) *aggr
 	return &aggregation.Runner{Store: db, Set: upstreams.Set, Client: bulkClient(upstreams), Log: log}
 }
 
-// startWorkers makes a process a node that works at the partitions of all connections that can be aggregated; nil where there are none.
-// serve does it too, with the upstreams that its front uses.
-func startWorkers(ctx context.Context, db *store.DB, runner *aggregation.Runner, o store.QueueOptions) (*store.Queue, error) {
-	o.Workers, o.Work = map[string]int{}, runner.Work
-	for name, connection := range runner.Set().Connections {
+// aggregateWorkers are the connections that can be aggregated, and at how many partitions of each a node works at once.
+func aggregateWorkers(set *connectors.Set) map[string]int {
+	workers := map[string]int{}
+	for name, connection := range set.Connections {
 		if connection.Connector != nil && len(connection.Connector.Resources) > 0 {
-			o.Workers[name] = connection.Aggregation.WorkersPerNode
+			workers[name] = connection.Aggregation.WorkersPerNode
 		}
 	}
-	if len(o.Workers) == 0 {
-		return nil, nil //nolint:nilnil // there need be none
-	}
+	return workers
+}
+
+// startWorkers makes a process a node that works at partitions of o.Workers.
+func startWorkers(ctx context.Context, db *store.DB, runner *aggregation.Runner, o store.QueueOptions) (*store.Queue, error) {
+	o.Work = runner.Work
 	queue, err := db.Queue(o)
 	if err != nil {
 		return nil, err
@@ -75,7 +77,10 @@ func startWorkers(ctx context.Context, db *store.DB, runner *aggregation.Runner,
 
 // work makes this process a node.
 func (h *aggregateHouse) work(ctx context.Context, o store.QueueOptions) (err error) {
-	o.Log = h.log
+	o.Log, o.Workers = h.log, aggregateWorkers(h.set)
+	if len(o.Workers) == 0 {
+		return nil
+	}
 	h.queue, err = startWorkers(ctx, h.db, h.runner, o)
 	return exitWith(exitBlocked, err)
 }

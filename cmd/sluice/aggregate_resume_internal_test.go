@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sluice/aggregation"
+	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
 )
 
@@ -164,6 +165,42 @@ func TestAggregateByAnotherPlan(t *testing.T) {
 		run = b.over(h, run.ID, aggregation.Completed)
 		if c := run.Counts; run.Plan != "inverted" || c.Scanned != 120 || c.Unchanged != 120 {
 			b.Errorf("counts of plan %s: got %+v, want 120 as before", run.Plan, c)
+		}
+	})
+}
+
+// A node that serves takes up what another process orders, goes on over a reload that changes nothing, and follows one that does.
+func TestAggregateNodeFollows(t *testing.T) {
+	t.Parallel()
+	onBoth(t, 20, "workers_per_node: 1", func(b *aggregateBench) {
+		looking := b.house(false)
+		node := newAggregateNode(looking.db, looking.upstreams, looking.log)
+		for range 2 {
+			if err := node.follow(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		queue := node.queue
+		b.read(looking)
+		changed := *b.set.Connections["tdx"]
+		changed.Aggregation.WorkersPerNode = 2
+		set := *b.set
+		set.Connections = map[string]*connectors.Connection{"tdx": &changed}
+		if err := looking.upstreams.Apply(&set); err != nil {
+			b.Fatal(err)
+		}
+		if err := node.follow(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if node.queue == queue {
+			b.Error("the queue after workers_per_node has changed: got the old one, want another")
+		}
+		b.read(looking)
+		if err := node.stop(b.Context()); err != nil {
+			b.Errorf("stop: got %v, want none", err)
+		}
+		if err := node.follow(b.Context()); err != nil || node.queue != nil {
+			b.Errorf("follow after the stop: got %v and a queue %v, want none", err, node.queue)
 		}
 	})
 }
