@@ -125,9 +125,10 @@ func (o Origin) Held(out Outcome, reason string) (triggers.Event, error) {
 	return o.ofRun(triggers.AggregationHeld, out, reason)
 }
 
+// ofRun returns an event of a run. A run that is resumed may end badly more than once, and well after that: each end is a fact of its own.
 func (o Origin) ofRun(kind string, out Outcome, reason string) (triggers.Event, error) {
 	c := out.Counts
-	return o.event(kind, "", struct {
+	event, err := o.event(kind, "", struct {
 		Source    source    `json:"source"`
 		Status    string    `json:"status"`
 		Started   time.Time `json:"started"`
@@ -140,6 +141,10 @@ func (o Origin) ofRun(kind string, out Outcome, reason string) (triggers.Event, 
 		o.source(), out.Status, moment(out.Started), moment(out.Ended), append([]string{}, out.Errors...), append([]string{}, out.Warnings...),
 		stats{c.Scanned, c.Unchanged, c.Changed, c.Added, c.Removed, c.Failed}, reason,
 	})
+	if out.Status == "Failed" || out.Status == "Terminated" {
+		event.ID = o.ID(kind, out.Status+moment(out.Ended).Format(time.RFC3339Nano))
+	}
+	return event, err
 }
 
 // event fills in what all events have. Subject is an account's id; events of a run have the resource for theirs.
@@ -153,13 +158,13 @@ func (o Origin) event(kind, account string, data any) (triggers.Event, error) {
 		subject = o.Resource
 	}
 	return triggers.Event{
-		ID: o.id(kind, account), Tenant: o.Tenant, Type: kind, Source: o.Connection, Subject: subject, Time: moment(o.Time), Data: b,
+		ID: o.ID(kind, account), Tenant: o.Tenant, Type: kind, Source: o.Connection, Subject: subject, Time: moment(o.Time), Data: b,
 	}, nil
 }
 
-// id derives an event's id from what it tells, in the form of a UUID of version 8 (RFC 9562), 36 characters. Each part goes in with its
+// ID derives an event's id from what it tells, in the form of a UUID of version 8 (RFC 9562), 36 characters. Each part goes in with its
 // length, so that no two facts run into one.
-func (o Origin) id(kind, account string) string {
+func (o Origin) ID(kind, account string) string {
 	h := sha256.New()
 	for _, part := range []string{o.Tenant, o.Connection, o.Resource, account, kind, strconv.FormatInt(o.Revision, 10)} {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a hash never fails

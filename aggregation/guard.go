@@ -7,13 +7,13 @@ import (
 
 // Counts are the accounts of a run, by what became of them.
 type Counts struct {
-	Before    int // in the snapshot when the run began
-	Scanned   int // rows of the listing
-	Added     int
-	Changed   int
-	Removed   int
-	Unchanged int
-	Failed    int // rows whose account could not be read or mapped; they count as unchanged to the comparison
+	Before    int `json:"before"`  // in the snapshot when the run began
+	Scanned   int `json:"scanned"` // rows of the listing
+	Added     int `json:"added"`
+	Changed   int `json:"changed"`
+	Removed   int `json:"removed"`
+	Unchanged int `json:"unchanged"`
+	Failed    int `json:"failed"` // rows whose account could not be read or mapped; they count as unchanged to the comparison
 }
 
 // Add enters one change.
@@ -44,7 +44,7 @@ const (
 // Check returns why a run with these counts must be held, in words for the operator, or "". What is gone and what changed are judged
 // each by itself. A first run, which has no snapshot to lose, is never held.
 func (g Guard) Check(c Counts) string {
-	if g.Percent == 0 {
+	if g == (Guard{}) {
 		g.Percent = guardPercent
 	}
 	if g.Minimum == 0 {

@@ -12,20 +12,6 @@ import (
 	"sluice/triggers"
 )
 
-// Fact is a change of the snapshot and the events that tell of it.
-type Fact struct {
-	Change aggregation.Change
-	Events []triggers.Event
-}
-
-// Closing is what a run leaves behind when it completes.
-type Closing struct {
-	Counts   Counts
-	Errors   []string
-	Warnings []string
-	Events   []triggers.Event // of the run itself, after those of its accounts
-}
-
 // Commit makes the facts of a run the snapshot, writes their events to the outbox, and completes the run, all in one transaction. expected
 // is the revision with which the facts were found; the new one is one higher. Of accounts that are now as they were read, the row hash and
 // the time of reading are taken over too.
@@ -69,8 +55,14 @@ func (db *DB) complete(ctx context.Context, t tx, run RunID, c Closing) (scope i
 	if state != string(Running) {
 		return 0, fmt.Errorf("%w: it is %s", ErrState, state)
 	}
+	if c.Claim.Name != "" {
+		if err := db.hold(ctx, t, c.Claim, "done", 0); err != nil {
+			return 0, err
+		}
+	}
 	var open int64
-	if err := t.one(ctx, "SELECT count(*) FROM partitions WHERE run = ? AND state <> 'done'", []any{int64(run)}, &open); err != nil {
+	if err := t.one(ctx, "SELECT count(*) FROM partitions WHERE run = ? AND state <> 'done' AND name <> ?",
+		[]any{int64(run), aggregation.CommitPartition}, &open); err != nil {
 		return 0, err
 	}
 	if open > 0 {

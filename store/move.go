@@ -26,16 +26,19 @@ var tables = []table{
 	{"counters", 1, []string{"name", "n"}},
 	{"scopes", 1, []string{"id", "connection", "resource", "revision"}},
 	{"accounts", 2, []string{"scope", "id", "account", "row_hash", "read_at"}},
-	{"runs", 1, []string{"id", "scope", "plan", "state", "started", "completed", "counts", "errors", "warnings", "note"}},
-	{"partitions", 2, []string{"run", "name", "state", "spec", "checkpoint", "done", "total", "owner", "lease_until", "generation"}},
-	{"staged", 2, []string{"run", "id", "account", "row_hash", "read_at"}},
+	{"runs", 1, []string{"id", "scope", "plan", "retry_of", "approved", "state", "started", "completed", "counts", "errors", "warnings", "note"}},
+	{"partitions", 2, []string{"run", "name", "state", "spec", "checkpoint", "done", "total", "owner", "lease_until", "generation", "tries", "reason", "calls", "held"}},
+	{"listed", 4, []string{"run", "step", "over_id", "n", "id", "doc"}},
+	{"staged", 2, []string{"run", "id", "account", "row_hash", "read_at", "doc", "pending"}},
+	{"warnings", 2, []string{"run", "text"}},
 	{"failures", 2, []string{"run", "id", "reason", "at"}},
 	{"events", 1, []string{"seq", "id", "tenant", "type", "source", "subject", "time", "data"}},
 }
 
 // Move copies all tables from one database into another, an empty one of the same version, and verifies the counts. It is one transaction
 // of the new database, which is either whole or still empty afterwards, and one of the old, which nobody may use meanwhile: a SQLite
-// file is locked, and with PostgreSQL the caller has stopped all nodes. Leases and jobs are not copied;
+// file is locked, and with PostgreSQL the caller has stopped all nodes. Leases and jobs are not copied:
+// those of partitions are made again by the new database's sweep;
 // ErrNotDrained when a job is left. progress, if it is not nil, is
 // called after each batch.
 func Move(ctx context.Context, from, to *DB, progress func(table string, done, total int64)) error {
@@ -44,7 +47,7 @@ func Move(ctx context.Context, from, to *DB, progress func(table string, done, t
 	}
 	return from.write(ctx, "move from "+from.Where(), func(source tx) error {
 		var jobs int64
-		err := source.one(ctx, "SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')", nil, &jobs)
+		err := source.one(ctx, "SELECT count(*) FROM river_job WHERE kind <> '"+jobKind+"' AND state NOT IN ('completed', 'cancelled', 'discarded')", nil, &jobs)
 		if err != nil {
 			return err
 		}

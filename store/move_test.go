@@ -34,6 +34,9 @@ func full(t *testing.T, db *store.DB) (open store.Run) {
 	if err := db.Stage(ctx, claim, store.Progress{Failures: []store.Failure{{ID: "x", Reason: "500"}}}, aggregation.Record{ID: "row"}); err != nil {
 		t.Fatal(err)
 	}
+	if err := db.Work(claim).Keep(ctx, aggregation.Batch{Over: "g", Rows: []aggregation.Row{{ID: "x", JSON: []byte("{}")}}, Gone: true}, aggregation.Checkpoint{}); err != nil {
+		t.Fatal(err)
+	}
 	return open
 }
 

@@ -2,39 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 )
-
-// Partition is a part of a run that one worker does at a time.
-type Partition struct {
-	Name       string          // within its run; Claim takes them in the order of their names
-	State      string          // open, taken or done
-	Spec       json.RawMessage // what to do, as the planner wrote it
-	Checkpoint json.RawMessage // how far it got, as the last worker wrote it; nil at first
-	Done       int64           // of Total, for the progress bar
-	Total      int64
-	Owner      string    // of the last claim
-	LeaseUntil time.Time // by the database's clock
-	Generation int64     // of the last claim; 0 is none
-}
-
-// Claim is a worker's hold on a partition. Each of its writes makes the lease as long again as Lease.
-type Claim struct {
-	Run   RunID
-	Lease time.Duration
-	Partition
-}
-
-// Want says which partition a worker would take.
-type Want struct {
-	Run   RunID
-	Name  string        // "": any
-	Owner string        // one life of a node
-	Lease time.Duration // how long a partition whose owner is not heard stays its own
-}
 
 // AddPartitions adds what is not there yet: a planner that is started again may add them again. Of each, name, spec and total count.
 // ErrState: the run is not running.
@@ -48,11 +19,24 @@ func (db *DB) AddPartitions(ctx context.Context, run RunID, partitions ...Partit
 		if err := whileRunning(ctx, t, run); err != nil {
 			return err
 		}
-		return insert(ctx, t, "INSERT INTO partitions (run, name, state, spec, total, done, owner, lease_until, generation)", " ON CONFLICT DO NOTHING",
-			partitions, func(p Partition) []any {
-				return []any{int64(run), p.Name, "open", textOrNull(p.Spec), p.Total, int64(0), "", int64(0), int64(0)}
-			})
+		return db.addPartitions(ctx, t, run, partitions)
 	})
+}
+
+// addPartitions adds partitions and their jobs.
+func (db *DB) addPartitions(ctx context.Context, t tx, run RunID, partitions []Partition) error {
+	err := insert(ctx, t, "INSERT INTO partitions (run, name, state, spec, total, done, owner, lease_until, generation, tries, reason, calls, held)", " ON CONFLICT DO NOTHING",
+		partitions, func(p Partition) []any {
+			return []any{int64(run), p.Name, "open", textOrNull(p.Spec), p.Total, int64(0), "", int64(0), int64(0), int64(0), "", int64(0), int64(0)}
+		})
+	if err != nil {
+		return err
+	}
+	jobs := make([]job, len(partitions))
+	for i, p := range partitions {
+		jobs[i] = job{Partition: p.Name}
+	}
+	return db.enqueue(ctx, t, run, jobs)
 }
 
 // Claim takes a partition that is open, or whose owner's lease is over. ErrNone: there is none to take now; ErrState: the run is not running.
@@ -96,18 +80,6 @@ func (db *DB) Release(ctx context.Context, claim Claim) error {
 	})
 }
 
-// Finish marks the partition as done. It follows the Stage that wrote the last of it, and may come alone when there was nothing to do.
-func (db *DB) Finish(ctx context.Context, claim Claim) error {
-	return db.write(ctx, "finish "+claim.String(), func(t tx) error {
-		return db.hold(ctx, t, claim, "done", 0)
-	})
-}
-
-// String names the partition in errors.
-func (c Claim) String() string {
-	return fmt.Sprintf("partition %s of run %d (generation %d)", c.Name, c.Run, c.Generation)
-}
-
 // hold locks the partition for its owner, sets its state and, while it is taken, its lease. It comes first in whatever an owner writes, so
 // that nobody else can claim the partition before that is done.
 func (db *DB) hold(ctx context.Context, t tx, claim Claim, state string, lease time.Duration) error {
@@ -142,13 +114,13 @@ func whileRunning(ctx context.Context, t tx, run RunID) error {
 	return nil
 }
 
-const partitionColumns = "name, state, spec, checkpoint, done, total, owner, lease_until, generation"
+const partitionColumns = "name, state, spec, checkpoint, done, total, owner, lease_until, generation, tries, reason, calls, held"
 
 func scanPartition(scan scan) (p Partition, err error) {
 	var spec, checkpoint []byte
-	var until int64
-	err = scan(&p.Name, &p.State, &spec, &checkpoint, &p.Done, &p.Total, &p.Owner, &until, &p.Generation)
-	p.Spec, p.Checkpoint, p.LeaseUntil = spec, checkpoint, fromMicros(until)
+	var until, held int64
+	err = scan(&p.Name, &p.State, &spec, &checkpoint, &p.Done, &p.Total, &p.Owner, &until, &p.Generation, &p.Tries, &p.Reason, &p.Calls, &held)
+	p.Spec, p.Checkpoint, p.LeaseUntil, p.Held = spec, checkpoint, fromMicros(until), time.Duration(held)*time.Microsecond
 	return p, err
 }
 

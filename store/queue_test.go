@@ -1,57 +1,178 @@
 package store_test
 
 import (
-	"errors"
-	"slices"
+	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"sluice/aggregation"
 	"sluice/store"
 	"sluice/store/storetest"
 )
 
-// TestQueueFits: River's drivers insert into our transactions and work beside us, on either database, so that the queue can come without a
-// change of what is here.
-func TestQueueFits(t *testing.T) {
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// queue runs a queue for the length of a test.
+func queue(t *testing.T, db *store.DB, o store.QueueOptions) *store.Queue {
+	t.Helper()
+	q, err := db.Queue(o)
+	if err == nil {
+		err = q.Start(t.Context())
+	}
+	if err != nil {
+		t.Fatalf("start a queue: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := q.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return q
+}
+
+// come waits for a value.
+func come[T any](t *testing.T, what string, from <-chan T) (value T) {
+	t.Helper()
+	select {
+	case value = <-from:
+	case <-time.After(patience):
+		t.Fatalf("%s did not come", what)
+	}
+	return value
+}
+
+func begin(t *testing.T, db *store.DB, connection string, names ...string) store.Run {
+	t.Helper()
+	var parts []store.Partition
+	for _, name := range names {
+		parts = append(parts, store.Partition{Name: name})
+	}
+	run, err := db.StartRun(t.Context(), aggregation.Scope{Connection: connection, Resource: "people"}, "", parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// A connection whose partitions take forever does not take the workers of another, and each partition is worked at once.
+func TestQueue(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
-		ctx := t.Context()
 		db := storetest.Open(t, fresh())
-		undone := errors.New("undone")
-		if err := db.InsertJob(ctx, "never", undone); !errors.Is(err, undone) {
-			t.Fatalf("a job whose transaction is undone: got %v, want %v", err, undone)
+		done := make(chan string, 99)
+		slow := make(chan string, 99)
+		queue(t, db, store.QueueOptions{Workers: map[string]int{"slow": 1, "quick--1": 3}, Work: func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+			if claim.Name == "slow" {
+				slow <- claim.Name
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			defer func() { done <- claim.Name }()
+			return 0, db.Finish(ctx, claim)
+		}})
+		begin(t, db, "slow", "slow")
+		come(t, "the slow partition", slow)
+		var names []string
+		for i := range 30 {
+			names = append(names, fmt.Sprint("p", i))
 		}
-		count(t, db, map[string]int64{"river_job": 0, "events": 0})
-		want := []string{"a", "b", "c"}
-		for _, say := range want {
-			if err := db.InsertJob(ctx, say, nil); err != nil {
-				t.Fatal(err)
+		begin(t, db, "quick--1", names...)
+		seen := make(map[string]int)
+		for range len(names) + 1 { // and the commit that follows
+			seen[come(t, "a quick partition", done)]++
+		}
+		for name, n := range seen {
+			if n != 1 {
+				t.Errorf("partition %s: worked at %d times, want once", name, n)
 			}
 		}
-		count(t, db, map[string]int64{"river_job": 3, "events": 3})
-		said := make(chan string, 10)
-		stop, err := db.Work(ctx, said)
+	})
+}
+
+// Stop gives partitions back, and another node goes on at once.
+func TestQueueStops(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		at := make(chan string, 9)
+		var first atomic.Bool
+		work := func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+			at <- claim.Owner
+			if first.CompareAndSwap(false, true) {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			return 0, db.Finish(ctx, claim)
+		}
+		a := queue(t, db, store.QueueOptions{Owner: "a", Workers: map[string]int{"c": 1}, Work: work})
+		begin(t, db, "c", "one")
+		if got := come(t, "a's claim", at); got != "a" {
+			t.Fatalf("owner: got %s, want a", got)
+		}
+		if err := a.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		queue(t, db, store.QueueOptions{Owner: "b", Workers: map[string]int{"c": 1}, Work: work})
+		if got := come(t, "b's claim", at); got != "b" {
+			t.Errorf("owner after the stop: got %s, want b", got)
+		}
+	})
+}
+
+// A partition whose owner is silent moves once its lease is over, although its job counts as running.
+func TestQueueTakesOver(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		var ahead atomic.Int64
+		options := fresh()
+		options.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		db := storetest.Open(t, options)
+		run := begin(t, db, "c", "one")
+		dead, err := db.Claim(t.Context(), store.Want{Run: run.ID, Owner: "dead", Lease: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := staged(t, db, 500) // while River works
-		if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{}); err != nil {
-			t.Fatal(err)
+		at := make(chan store.Claim, 9)
+		queue(t, db, store.QueueOptions{Workers: map[string]int{"c": 1}, Sweep: 20 * time.Millisecond, Work: func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+			err := db.Finish(ctx, claim)
+			at <- claim
+			return 0, err
+		}})
+		select {
+		case got := <-at:
+			t.Fatalf("claim while the owner's lease lasts: got %v, want none", got)
+		case <-time.After(300 * time.Millisecond): // its job was looked at meanwhile
 		}
-		var got []string
-		for range want {
-			select {
-			case word := <-said:
-				got = append(got, word)
-			case <-time.After(30 * time.Second):
-				t.Fatalf("jobs that were worked: got %v, want %v", got, want)
+		ahead.Store(int64(time.Hour))
+		if got := come(t, "the partition", at); got.Name != "one" || got.Generation != dead.Generation+1 {
+			t.Errorf("claim: got %+v, want one of the next generation", got)
+		}
+	})
+}
+
+// Work that pauses is called again.
+func TestQueuePauses(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		run := begin(t, db, "c", "one")
+		at := make(chan int64, 9)
+		queue(t, db, store.QueueOptions{Workers: map[string]int{"c": 1}, Work: func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+			defer func() { at <- claim.Tries }()
+			if claim.Tries == 2 {
+				return 0, db.MoveRun(ctx, run.ID, store.Failed, "enough")
+			}
+			pause := 10 * time.Millisecond
+			_, err := db.Pause(ctx, claim, "down", func(int) (time.Duration, bool) { return pause, true })
+			return pause, err
+		}})
+		for want := range int64(3) {
+			if got := come(t, "a try", at); got != want {
+				t.Errorf("tries: got %d, want %d", got, want)
 			}
 		}
-		stop()
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("jobs that were worked: got %v, want %v", got, want)
-		}
-		count(t, db, map[string]int64{"river_job WHERE state = 'completed'": 3})
 	})
 }

@@ -6,25 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"sluice/aggregation"
 	"sluice/triggers"
-)
-
-// RunID numbers the runs of a database, from 1.
-type RunID int64
-
-// State is where a run stands.
-type State string
-
-// States of a run. Completed comes by Commit alone, and none comes after it.
-const (
-	Running   State = "running"
-	Held      State = "held" // until an operator approves it
-	Completed State = "completed"
-	Failed    State = "failed"
-	Cancelled State = "cancelled"
 )
 
 // from lists the states that a run may leave for each one.
@@ -35,52 +19,36 @@ var from = map[State][]State{
 	Cancelled: {Running, Held, Failed},
 }
 
-// Run is one reading of a scope.
-type Run struct {
-	ID        RunID
-	Scope     aggregation.Scope
-	Plan      string
-	State     State
-	Started   time.Time
-	Completed time.Time // zero until it is over
-	Counts    Counts
-	Errors    []string
-	Warnings  []string
-	Note      string // why it is held, has failed or was cancelled
-}
-
-// Counts are what a run found, in the words of the aggregation-completed trigger.
-type Counts struct {
-	Scanned   int64 `json:"scanned"`
-	Unchanged int64 `json:"unchanged"`
-	Changed   int64 `json:"changed"`
-	Added     int64 `json:"added"`
-	Removed   int64 `json:"removed"`
-}
-
-// StartRun begins a run and, before the first of a scope, the scope. ErrOpenRun: one is running or held.
-func (db *DB) StartRun(ctx context.Context, scope aggregation.Scope, plan string) (run Run, err error) {
+// StartRun begins a run with its first partitions and, before the first run of a scope, the scope. ErrOpenRun: one is running or held.
+func (db *DB) StartRun(ctx context.Context, scope aggregation.Scope, plan string, partitions ...Partition) (run Run, err error) {
 	err = db.write(ctx, "start a run", func(t tx) error {
-		number, err := scopeNumber(ctx, t, scope)
-		if err != nil {
+		if run, err = db.startRun(ctx, t, scope, plan, 0); err != nil {
 			return err
 		}
-		id, err := next(ctx, t, "run", 1)
-		if err != nil {
-			return err
-		}
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
-		run = Run{ID: RunID(id), Scope: scope, Plan: plan, State: Running, Started: fromMicros(micros(now))}
-		n, err := t.exec(ctx, `INSERT INTO runs (id, scope, plan, state, started, completed, counts, errors, warnings, note)
-			VALUES (?, ?, ?, ?, ?, 0, '{}', '[]', '[]', '') ON CONFLICT DO NOTHING`, id, number, plan, string(Running), micros(now))
-		if err == nil && n == 0 {
-			err = ErrOpenRun
-		}
-		return err
+		return db.addPartitions(ctx, t, run.ID, partitions)
 	})
+	return run, err
+}
+
+func (db *DB) startRun(ctx context.Context, t tx, scope aggregation.Scope, plan string, of RunID) (run Run, err error) {
+	number, err := scopeNumber(ctx, t, scope)
+	if err != nil {
+		return run, err
+	}
+	id, err := next(ctx, t, "run", 1)
+	if err != nil {
+		return run, err
+	}
+	now, err := db.now(ctx, t)
+	if err != nil {
+		return run, err
+	}
+	run = Run{ID: RunID(id), Scope: scope, Plan: plan, RetryOf: of, State: Running, Started: fromMicros(micros(now))}
+	n, err := t.exec(ctx, `INSERT INTO runs (id, scope, plan, retry_of, approved, state, started, completed, counts, errors, warnings, note)
+		VALUES (?, ?, ?, ?, 0, ?, ?, 0, '{}', '[]', '[]', '') ON CONFLICT DO NOTHING`, id, number, plan, int64(of), string(Running), micros(now))
+	if err == nil && n == 0 {
+		err = ErrOpenRun
+	}
 	return run, err
 }
 
@@ -104,7 +72,7 @@ func scopeNumber(ctx context.Context, t tx, scope aggregation.Scope) (number int
 }
 
 // MoveRun takes a run to another state than Completed and, in the same transaction, tells of it by events. A note says why. Moving a held
-// run to Running approves it, moving a failed or cancelled one resumes it. ErrState: it is in none from which the new one follows;
+// run to Running approves it, moving a failed or cancelled one resumes it; its partitions are then ready, with jobs. ErrState: it is in none from which the new one follows;
 // ErrOpenRun: another run of the scope was begun meanwhile; ErrNone: there is no such run.
 func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, events ...triggers.Event) error {
 	return db.write(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
@@ -115,39 +83,58 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 		if !slices.Contains(from[to], run.State) {
 			return fmt.Errorf("%w: it is %s", ErrState, run.State)
 		}
-		var others, completed int64
-		if to == Running || to == Held {
-			if err := t.one(ctx, `SELECT count(*) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id <> r.id
-				WHERE r.id = ? AND o.state IN ('running', 'held')`, []any{int64(id)}, &others); err != nil {
-				return err
-			}
-			if others > 0 {
-				return ErrOpenRun
-			}
-		} else {
-			now, err := db.now(ctx, t)
-			if err != nil {
-				return err
-			}
-			completed = micros(now)
-		}
-		if _, err := t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, note = ? WHERE id = ?", string(to), completed, clean(note), int64(id)); err != nil {
+		completed, err := db.completion(ctx, t, id, to)
+		if err != nil {
 			return err
+		}
+		approved := int64(0)
+		if run.Approved || run.State == Held && to == Running {
+			approved = 1
+		}
+		if _, err := t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, note = ?, approved = ? WHERE id = ?",
+			string(to), completed, clean(note), approved, int64(id)); err != nil {
+			return err
+		}
+		if to == Running {
+			if err := db.reopen(ctx, t, id); err != nil {
+				return err
+			}
 		}
 		return emit(ctx, t, events)
 	})
 }
 
-const runColumns = `SELECT r.id, s.connection, s.resource, r.plan, r.state, r.started, r.completed, r.counts, r.errors, r.warnings, r.note
+// completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one.
+func (db *DB) completion(ctx context.Context, t tx, id RunID, to State) (us int64, err error) {
+	if to == Running || to == Held {
+		return 0, alone(ctx, t, id)
+	}
+	now, err := db.now(ctx, t)
+	return micros(now), err
+}
+
+// alone makes sure that no other run of the scope is running or held.
+func alone(ctx context.Context, t tx, id RunID) error {
+	var others int64
+	err := t.one(ctx, `SELECT count(*) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id <> r.id
+		WHERE r.id = ? AND o.state IN ('running', 'held')`, []any{int64(id)}, &others)
+	if err == nil && others > 0 {
+		err = ErrOpenRun
+	}
+	return err
+}
+
+const runColumns = `SELECT r.id, s.connection, s.resource, r.plan, r.retry_of, r.approved, r.state, r.started, r.completed, r.counts, r.errors, r.warnings, r.note
 	FROM runs r JOIN scopes s ON s.id = r.scope `
 
 func scanRun(scan scan) (r Run, err error) {
 	var started, completed int64
-	var id int64
+	var id, of, approved int64
 	var state, counts, errs, warnings string
-	if err := scan(&id, &r.Scope.Connection, &r.Scope.Resource, &r.Plan, &state, &started, &completed, &counts, &errs, &warnings, &r.Note); err != nil {
+	if err := scan(&id, &r.Scope.Connection, &r.Scope.Resource, &r.Plan, &of, &approved, &state, &started, &completed, &counts, &errs, &warnings, &r.Note); err != nil {
 		return Run{}, err
 	}
+	r.RetryOf, r.Approved = RunID(of), approved != 0
 	r.ID, r.State, r.Started, r.Completed = RunID(id), State(state), fromMicros(started), fromMicros(completed)
 	return r, errors.Join(json.Unmarshal([]byte(counts), &r.Counts), json.Unmarshal([]byte(errs), &r.Errors), json.Unmarshal([]byte(warnings), &r.Warnings))
 }

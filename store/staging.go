@@ -53,19 +53,23 @@ func (db *DB) Stage(ctx context.Context, claim Claim, progress Progress, records
 		if err := stage(ctx, t, claim.Run, records); err != nil {
 			return err
 		}
-		return insert(ctx, t, "INSERT INTO failures (run, id, reason, at)", " ON CONFLICT (run, id) DO UPDATE SET reason = excluded.reason, at = excluded.at",
-			failures, func(f Failure) []any { return []any{int64(claim.Run), f.ID, clean(f.Reason), micros(f.At)} })
+		return keepFailures(ctx, t, claim.Run, failures)
 	})
+}
+
+func keepFailures(ctx context.Context, t tx, run RunID, failures []Failure) error {
+	return insert(ctx, t, "INSERT INTO failures (run, id, reason, at)", " ON CONFLICT (run, id) DO UPDATE SET reason = excluded.reason, at = excluded.at",
+		failures, func(f Failure) []any { return []any{int64(run), f.ID, clean(f.Reason), micros(f.At)} })
 }
 
 // stage writes records that are in order, so that two workers with the same ids take their locks in one order.
 func stage(ctx context.Context, t tx, run RunID, records []aggregation.Record) error {
-	err := insert(ctx, t, "INSERT INTO staged (run, id, account, row_hash, read_at)", ` ON CONFLICT (run, id) DO UPDATE SET
+	err := insert(ctx, t, "INSERT INTO staged (run, id, account, row_hash, read_at, pending)", ` ON CONFLICT (run, id) DO UPDATE SET
 		account = COALESCE(excluded.account, staged.account),
 		row_hash = COALESCE(NULLIF(excluded.row_hash, ''), staged.row_hash),
 		read_at = CASE WHEN excluded.account IS NULL THEN staged.read_at ELSE excluded.read_at END`,
 		records, func(r aggregation.Record) []any {
-			return []any{int64(run), r.ID, textOrNull(r.Account), r.RowHash, micros(r.ReadAt)}
+			return []any{int64(run), r.ID, textOrNull(r.Account), r.RowHash, micros(r.ReadAt), int64(0)}
 		})
 	if err != nil {
 		return err
@@ -138,7 +142,7 @@ func (db *DB) Failures(ctx context.Context, run RunID) iter.Seq2[Failure, error]
 }
 
 // Forget drops what was staged for a run that is over, in steps of a thousand, each a transaction. The run, its failures and its events
-// stay. ErrState: it is not over.
+// stay, and so do accounts that failed, for RetryRun. ErrState: it is not over.
 func (db *DB) Forget(ctx context.Context, run RunID) error {
 	for {
 		var n int64
@@ -150,7 +154,12 @@ func (db *DB) Forget(ctx context.Context, run RunID) error {
 			if r.State == Running || r.State == Held {
 				return fmt.Errorf("%w: it is %s", ErrState, r.State)
 			}
-			n, err = t.exec(ctx, `DELETE FROM staged WHERE run = ? AND id IN (SELECT id FROM staged WHERE run = ? ORDER BY id LIMIT 1000)`, int64(run), int64(run))
+			if n, err = t.exec(ctx, `DELETE FROM staged WHERE run = ? AND id IN (SELECT s.id FROM staged s WHERE s.run = ?
+				AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.run = s.run AND f.id = s.id) ORDER BY s.id LIMIT 1000)`, int64(run), int64(run)); err != nil {
+				return err
+			}
+			rows, err := t.exec(ctx, `DELETE FROM listed WHERE run = ? AND id IN (SELECT id FROM listed WHERE run = ? ORDER BY id LIMIT 1000)`, int64(run), int64(run))
+			n += rows
 			return err
 		})
 		if err != nil || n == 0 {

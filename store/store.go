@@ -23,31 +23,6 @@
 //	                                   └─┘ Claim by another, once the lease is over
 //
 // Each claim has a higher generation than the one before. What an old owner still writes is refused with ErrFenced.
-//
-// # What aggregation declares
-//
-// An interface is declared where it is used, so these are for package aggregation to write, in this or smaller parts; RunID, State, Run,
-// Counts, Partition, Claim, Want, Progress, Failure, Fact, Closing and the errors below go there with them, and stay here until it does:
-//
-//	type Runs interface {
-//		StartRun(ctx context.Context, scope Scope, plan string) (Run, error)
-//		MoveRun(ctx context.Context, run RunID, to State, note string, events ...triggers.Event) error
-//		Run(ctx context.Context, run RunID) (Run, error)
-//	}
-//	type Partitions interface {
-//		AddPartitions(ctx context.Context, run RunID, partitions ...Partition) error
-//		Claim(ctx context.Context, want Want) (Claim, error)
-//		Heartbeat(ctx context.Context, claim Claim) error
-//		Release(ctx context.Context, claim Claim) error
-//		Finish(ctx context.Context, claim Claim) error
-//		Stage(ctx context.Context, claim Claim, progress Progress, records ...Record) error
-//	}
-//	type Snapshots interface {
-//		Revision(ctx context.Context, scope Scope) (int64, error)
-//		Before(ctx context.Context, scope Scope) iter.Seq2[Record, error]
-//		Staged(ctx context.Context, run RunID) iter.Seq2[Record, error]
-//		Commit(ctx context.Context, run RunID, expected int64, facts iter.Seq2[Fact, error], closing Closing) error
-//	}
 package store
 
 import (
@@ -57,6 +32,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/aggregation"
 	"sluice/proxy/pace/lease"
 )
 
@@ -79,12 +55,12 @@ type DB struct {
 
 // What a caller may want to tell apart.
 var (
-	ErrNone       = errors.New("store: there is none")
-	ErrOpenRun    = errors.New("store: the scope has a run that is not over yet")
-	ErrState      = errors.New("store: the run is in another state")
-	ErrFenced     = errors.New("store: the partition has another owner by now")
-	ErrUnfinished = errors.New("store: the run has partitions that are not done")
-	ErrRevision   = errors.New("store: the snapshot is another one by now")
+	ErrNone       = aggregation.ErrNone
+	ErrOpenRun    = aggregation.ErrOpenRun
+	ErrState      = aggregation.ErrState
+	ErrFenced     = aggregation.ErrFenced
+	ErrUnfinished = aggregation.ErrUnfinished
+	ErrRevision   = aggregation.ErrRevision
 	ErrNewer      = errors.New("store: the database is newer than this sluice")
 )
 

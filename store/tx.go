@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/riverqueue/river"
 )
 
 // tx is a transaction of either database, or its pool for single reads. Queries are written once, in what both understand, with ? for each
@@ -33,6 +35,8 @@ type engine interface {
 	now(ctx context.Context, t tx) (time.Time, error)
 	migrate(ctx context.Context, under func(context.Context, migrator) error) error
 	hasTable(ctx context.Context, name string) (bool, error)
+	enqueue(ctx context.Context, t tx, params []river.InsertManyParams) error
+	worker(config *river.Config) (queueClient, error)
 	explain(err error) error
 	where() string
 	backup(ctx context.Context, path string) error

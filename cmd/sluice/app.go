@@ -34,9 +34,10 @@ type App struct {
 	metrics   *proxy.Metrics
 	ring      *proxy.Ring
 	tracing   *tracing
-	data      *dataFolder // nil: nothing survives a restart
-	database  *database   // nil: there is none
-	writes    *writes     // nil: there is no database
+	data      *dataFolder    // nil: nothing survives a restart
+	database  *database      // nil: there is none
+	writes    *writes        // nil: there is no database
+	node      *aggregateNode // nil: there is no database
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
 	halt      context.CancelCauseFunc // ends every call at once
@@ -97,6 +98,7 @@ func (a *App) build(ctx context.Context, set *connectors.Set, folder string) (er
 	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
 	if a.database != nil {
 		a.letRead(a.database.DB)
+		a.node = newAggregateNode(a.database.DB, a.upstreams, a.log)
 	}
 	if err := a.apply(ctx, set); err != nil {
 		halt(err)
@@ -177,6 +179,7 @@ func (a *App) Run(ctx context.Context) error {
 		a.log.Info("the database is open", "database", a.database.Where())
 		watcher.Go(func() { a.database.keep(watch) })
 		watcher.Go(func() { a.writes.keep(watch) })
+		a.node.begin(ctx, !a.database.shared)
 	}
 	<-ctx.Done()
 	unwatch()
@@ -204,6 +207,7 @@ func (a *App) Close() error {
 		defer close(cut)
 		a.halt(errStopping)
 	})
+	a.node.leave(ctx)
 	err := a.doors.close(ctx, false)
 	a.doors.leaving.Wait()
 	if !timer.Stop() {

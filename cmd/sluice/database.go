@@ -34,15 +34,10 @@ func dataFlag(cmd *cobra.Command, env environment) *string {
 // options say which database it is. That there is none is a mistake of the command line.
 func (c databaseChoice) options() (store.Options, error) {
 	set, err := c.source.set()
-	switch {
-	case err != nil:
+	if err != nil {
 		return store.Options{}, err
-	case !set.Database.IsZero():
-		return store.Options{URL: set.Database.Reveal()}, nil
-	case *c.data != "":
-		return store.Options{Dir: *c.data}, nil
 	}
-	return store.Options{}, usagef("there is no database: name a data folder with --data, or a configuration with database with --config")
+	return storeOptions(set, *c.data)
 }
 
 // haveSQLite refuses a data folder without a database, where opening it would make one.

@@ -57,6 +57,7 @@ func (a *App) Reload(ctx context.Context, cause string) error {
 	a.metrics.Reloaded(nil, now)
 	a.state.Store(&configState{Revision: set.Revision, AppliedAt: now})
 	a.log.Info("configuration applied", "cause", cause, "revision", set.Revision)
+	a.node.keepUp(ctx)
 	return nil
 }
 

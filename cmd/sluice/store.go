@@ -58,10 +58,15 @@ func (d *database) leases(set *connectors.Set) proxy.Leases {
 	if d == nil || !d.shared {
 		return proxy.Leases{}
 	}
+	return sharedLeases(d.DB, set, d.log)
+}
+
+// sharedLeases are how limits are shared by a database that several processes are on.
+func sharedLeases(db *store.DB, set *connectors.Set, log *slog.Logger) proxy.Leases {
 	if set.Leases.Share == 0 {
-		d.log.Warn("while the database cannot be reached, nothing goes under the limits that are shared: set leases.share to 1 / the number of processes")
+		log.Warn("while the database cannot be reached, nothing goes under the limits that are shared: set leases.share to 1 / the number of processes")
 	}
-	return proxy.Leases{Store: d.DB, TTL: set.Leases.TTL, Transit: set.Leases.Transit, Share: set.Leases.Share}
+	return proxy.Leases{Store: db, TTL: set.Leases.TTL, Transit: set.Leases.Transit, Share: set.Leases.Share}
 }
 
 // keep looks whether the database answers, and sweeps it now and then, until ctx ends.

@@ -165,5 +165,12 @@ func testStopped(t *testing.T, b *bench) {
 		}
 	}
 	b.move(run.ID, store.Running)
-	b.stage(claim, record("a", 1))
+	if err := b.db.Stage(t.Context(), claim, store.Progress{}, record("a", 1)); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("stage by the owner of before: got %v, want %v", err, store.ErrFenced)
+	}
+	again, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Owner: "a", Lease: time.Minute})
+	if err != nil {
+		t.Fatalf("claim when the run goes on: %v", err)
+	}
+	b.stage(again, record("a", 1))
 }

@@ -44,6 +44,12 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"a snapshot is read by key and by id":                 testReaderByKey,
 		"a snapshot that is not there yet is empty":           testReaderBefore,
 		"whoever reads by offset follows a commit":            testReaderFollows,
+		"rows are kept with their checkpoint":                 testKeep,
+		"what is settled waits for its call":                  testPending,
+		"the last partition brings the commit, once":          testLast,
+		"a partition pauses, and then it was enough":          testPause,
+		"who has the database for itself takes all over":      testTakeOver,
+		"a retry reads what failed and nothing else":          testRetry,
 		"an event is told once":                               testEventOnce,
 		"who remembers the last event misses none":            testEventOrder,
 	} {
