@@ -17,23 +17,16 @@ import (
 )
 
 // job says that somebody should look at a partition. It is a hint: a claim decides who works, so two jobs of one partition do no harm, and one
-// that is lost is made again by the sweep. After is the generation that the partition had: there is one job for each, because the
-// job of an owner who died counts as running for long.
+// that is lost is made again by the sweep.
 type job struct {
 	Run       int64  `json:"run"`
 	Partition string `json:"partition"`
-	After     int64  `json:"after"`
 }
 
 const jobKind = "partition"
 
 // Kind implements river.JobArgs.
 func (job) Kind() string { return jobKind }
-
-// liveStates are those of a job that will be or is worked at.
-var liveStates = []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-}
 
 var queueShape = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
@@ -60,19 +53,26 @@ func (db *DB) enqueue(ctx context.Context, t tx, run RunID, jobs []job) error {
 	params := make([]river.InsertManyParams, len(jobs))
 	for i, j := range jobs {
 		j.Run = int64(run)
-		params[i] = river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{
-			Queue: queueName(connection), UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: liveStates},
-		}}
+		params[i] = river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{Queue: queueName(connection)}}
 	}
-	return db.engine.enqueue(ctx, t, params)
+	made, err := db.engine.enqueue(ctx, t, params)
+	if err != nil {
+		return err
+	}
+	for i, result := range made {
+		if _, err := t.exec(ctx, "UPDATE partitions SET job = ? WHERE run = ? AND name = ?", result.Job.ID, int64(run), jobs[i].Partition); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enqueueReady makes jobs for all partitions of a run that are not done.
 func (db *DB) enqueueReady(ctx context.Context, t tx, run RunID) error {
 	var jobs []job
-	err := t.each(ctx, "SELECT name, generation FROM partitions WHERE run = ? AND state <> 'done'", []any{int64(run)}, func(scan scan) error {
+	err := t.each(ctx, "SELECT name FROM partitions WHERE run = ? AND state <> 'done'", []any{int64(run)}, func(scan scan) error {
 		var j job
-		err := scan(&j.Partition, &j.After)
+		err := scan(&j.Partition)
 		jobs = append(jobs, j)
 		return err
 	})
@@ -82,20 +82,18 @@ func (db *DB) enqueueReady(ctx context.Context, t tx, run RunID) error {
 	return db.enqueue(ctx, t, run, jobs)
 }
 
-func (e *sqliteEngine) enqueue(ctx context.Context, t tx, params []river.InsertManyParams) error {
+func (e *sqliteEngine) enqueue(ctx context.Context, t tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
 	client, err := river.NewClient(riversqlite.New(e.writer), &river.Config{Logger: quiet})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = client.InsertManyTx(ctx, t.native().(*sql.Tx), params)
-	return err
+	return client.InsertManyTx(ctx, t.native().(*sql.Tx), params)
 }
 
-func (e *postgresEngine) enqueue(ctx context.Context, t tx, params []river.InsertManyParams) error {
+func (e *postgresEngine) enqueue(ctx context.Context, t tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
 	client, err := river.NewClient(riverpgxv5.New(e.writer), &river.Config{Logger: quiet})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = client.InsertManyTx(ctx, t.native().(pgx.Tx), params)
-	return err
+	return client.InsertManyTx(ctx, t.native().(pgx.Tx), params)
 }

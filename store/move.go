@@ -27,7 +27,7 @@ var tables = []table{
 	{"scopes", 1, []string{"id", "connection", "resource", "revision"}},
 	{"accounts", 2, []string{"scope", "id", "account", "row_hash", "read_at"}},
 	{"runs", 1, []string{"id", "scope", "plan", "retry_of", "approved", "state", "started", "completed", "counts", "errors", "warnings", "note"}},
-	{"partitions", 2, []string{"run", "name", "state", "spec", "checkpoint", "done", "total", "owner", "lease_until", "generation", "tries", "reason", "calls", "held"}},
+	{"partitions", 2, []string{"run", "name", "state", "spec", "checkpoint", "done", "total", "owner", "lease_until", "generation", "tries", "reason", "calls", "held", "job"}},
 	{"listed", 4, []string{"run", "step", "over_id", "n", "id", "doc"}},
 	{"staged", 2, []string{"run", "id", "account", "row_hash", "read_at", "doc", "pending"}},
 	{"warnings", 2, []string{"run", "text"}},

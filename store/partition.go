@@ -25,9 +25,9 @@ func (db *DB) AddPartitions(ctx context.Context, run RunID, partitions ...Partit
 
 // addPartitions adds partitions and their jobs.
 func (db *DB) addPartitions(ctx context.Context, t tx, run RunID, partitions []Partition) error {
-	err := insert(ctx, t, "INSERT INTO partitions (run, name, state, spec, total, done, owner, lease_until, generation, tries, reason, calls, held)", " ON CONFLICT DO NOTHING",
+	err := insert(ctx, t, "INSERT INTO partitions (run, name, state, spec, total, done, owner, lease_until, generation, tries, reason, calls, held, job)", " ON CONFLICT DO NOTHING",
 		partitions, func(p Partition) []any {
-			return []any{int64(run), p.Name, "open", textOrNull(p.Spec), p.Total, int64(0), "", int64(0), int64(0), int64(0), "", int64(0), int64(0)}
+			return []any{int64(run), p.Name, "open", textOrNull(p.Spec), p.Total, int64(0), "", int64(0), int64(0), int64(0), "", int64(0), int64(0), int64(0)}
 		})
 	if err != nil {
 		return err

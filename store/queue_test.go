@@ -153,6 +153,34 @@ func TestQueueTakesOver(t *testing.T) {
 	})
 }
 
+// A job whose worker dies between taking the job and claiming the partition is made again, once.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		begin(t, db, "c", "one", "two")
+		for _, want := range []int64{2, 2, 3} {
+			if want == 3 {
+				if err := db.Exec(t.Context(), "UPDATE river_job SET state = 'running', attempted_at = CURRENT_TIMESTAMP WHERE id = (SELECT min(job) FROM partitions)"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := db.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := db.Count(t.Context(), "river_job"); got != want || err != nil {
+				t.Errorf("jobs after a sweep: got %d and %v, want %d", got, err, want)
+			}
+		}
+		if err := db.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := db.Count(t.Context(), "river_job"); got != 3 || err != nil {
+			t.Errorf("jobs after the next sweep: got %d and %v, want 3", got, err)
+		}
+	})
+}
+
 // Work that pauses is called again.
 func TestQueuePauses(t *testing.T) {
 	t.Parallel()

@@ -6,16 +6,12 @@ import (
 	"time"
 )
 
-// wholeEvery is how many sweeps there are for each that looks at all partitions: a job can only be lost by a move to another database, or in
-// the moment in which its owner gave a partition back and died.
-const wholeEvery = 12
-
 // sweepOften looks for partitions of silent owners until the queue stops. Every node does, so that none waits for a leader.
 func (q *Queue) sweepOften() {
 	tick := time.NewTicker(q.o.Sweep)
 	defer tick.Stop()
-	for n := 0; ; n++ {
-		if err := q.db.Sweep(q.working, n%wholeEvery == 0); err != nil && q.working.Err() == nil {
+	for {
+		if err := q.db.Sweep(q.working); err != nil && q.working.Err() == nil {
 			q.o.Log.Warn("partitions of silent owners were not looked for", "error", err)
 		}
 		select {
@@ -29,33 +25,58 @@ func (q *Queue) sweepOften() {
 // mostSwept is how many partitions one sweep makes jobs for.
 const mostSwept = 500
 
-// Sweep makes jobs for partitions whose lease or pause is over, which are those of dead nodes above all; whole makes them for all that nobody
-// has. It may be called by many at once: a job that is there already is not made again.
-func (db *DB) Sweep(ctx context.Context, whole bool) error {
-	found := make(map[RunID][]job)
-	least := int64(1)
-	if whole {
-		least = 0
-	}
+// orphan is a partition that nobody has, and whose job is not there to be taken: its owner died, with the job counted as running, perhaps
+// before the claim; or the database was moved.
+type orphan struct {
+	job
+	was int64 // its latest job
+}
+
+// Sweep makes jobs for partitions that nobody has and no job waits for. It may be called by many at once.
+func (db *DB) Sweep(ctx context.Context) error {
+	found := make(map[RunID][]orphan)
 	err := db.read("look for silent owners", func(t tx) error {
 		now, err := db.now(ctx, t)
 		if err != nil {
 			return err
 		}
-		return t.each(ctx, `SELECT p.run, p.name, p.generation FROM partitions p JOIN runs r ON r.id = p.run
-			WHERE r.state = 'running' AND p.state <> 'done' AND p.lease_until BETWEEN ? AND ? ORDER BY p.state DESC, p.run, p.name LIMIT ?`,
-			[]any{least, micros(now), int64(mostSwept)}, func(scan scan) error {
-				var j job
-				err := scan(&j.Run, &j.Partition, &j.After)
-				found[RunID(j.Run)] = append(found[RunID(j.Run)], j)
+		return t.each(ctx, `SELECT p.run, p.name, p.job FROM partitions p JOIN runs r ON r.id = p.run
+			WHERE r.state = 'running' AND p.state <> 'done' AND p.lease_until <= ? AND NOT EXISTS (
+				SELECT 1 FROM river_job j WHERE j.id = p.job AND j.state IN ('available', 'pending', 'retryable', 'scheduled'))
+			ORDER BY p.run, p.name LIMIT ?`,
+			[]any{micros(now), int64(mostSwept)}, func(scan scan) error {
+				var o orphan
+				err := scan(&o.Run, &o.Partition, &o.was)
+				found[RunID(o.Run)] = append(found[RunID(o.Run)], o)
 				return err
 			})
 	})
 	if err != nil {
 		return err
 	}
-	for run, jobs := range found {
-		err = errors.Join(err, db.write(ctx, "make jobs for silent owners", func(t tx) error { return db.enqueue(ctx, t, run, jobs) }))
+	for run, orphans := range found {
+		err = errors.Join(err, db.write(ctx, "make jobs for silent owners", func(t tx) error { return db.adopt(ctx, t, run, orphans) }))
 	}
 	return err
+}
+
+// adopt makes jobs for those of a run's orphans for which no other node made one meanwhile.
+func (db *DB) adopt(ctx context.Context, t tx, run RunID, orphans []orphan) error {
+	if err := whileRunning(ctx, t, run); err != nil {
+		if errors.Is(err, ErrState) {
+			return nil
+		}
+		return err
+	}
+	var jobs []job
+	for _, o := range orphans {
+		var now int64
+		if err := t.one(ctx, "SELECT job FROM partitions WHERE run = ? AND name = ? FOR UPDATE", []any{int64(run), o.Partition}, &now); err != nil {
+			return err
+		}
+		if now == o.was {
+			jobs = append(jobs, o.job)
+		}
+	}
+	return db.enqueue(ctx, t, run, jobs)
 }

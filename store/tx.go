@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // tx is a transaction of either database, or its pool for single reads. Queries are written once, in what both understand, with ? for each
@@ -35,7 +36,7 @@ type engine interface {
 	now(ctx context.Context, t tx) (time.Time, error)
 	migrate(ctx context.Context, under func(context.Context, migrator) error) error
 	hasTable(ctx context.Context, name string) (bool, error)
-	enqueue(ctx context.Context, t tx, params []river.InsertManyParams) error
+	enqueue(ctx context.Context, t tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 	worker(config *river.Config) (queueClient, error)
 	explain(err error) error
 	where() string

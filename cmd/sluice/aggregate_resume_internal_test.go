@@ -129,46 +129,6 @@ func TestAggregateRetries(t *testing.T) {
 	})
 }
 
-// With changed_only a second run costs the listing, and a row that changed its own call.
-func TestAggregateReadsChangedOnly(t *testing.T) {
-	t.Parallel()
-	onBoth(t, 40, "changed_only: true, workers_per_node: 2", func(b *aggregateBench) {
-		h := b.house(true)
-		b.read(h)
-		for _, want := range []int{1, 2} {
-			b.setFault(nil)
-			if want == 2 {
-				for id := range b.snapshot(h) {
-					b.ask("PATCH", "/api/people/"+id, []map[string]string{{"op": "replace", "path": "/PrimaryEmail", "value": "else@example.edu"}}, nil)
-					break
-				}
-			}
-			run := b.read(h)
-			if all, _ := b.called(); all != want || run.Counts.Changed != want-1 || run.Counts.Removed+run.Counts.Added != 0 {
-				b.Errorf("got %d calls and %+v, want %d calls and %d changed", all, run.Counts, want, want-1)
-			}
-		}
-		b.sameAsVendor(h)
-	})
-}
-
-// The inverted plan gives the accounts that the other one gives, so that changing the plan tells of nothing.
-func TestAggregateByAnotherPlan(t *testing.T) {
-	t.Parallel()
-	onBoth(t, 120, "workers_per_node: 3", func(b *aggregateBench) {
-		h := b.house(true)
-		b.read(h)
-		run, err := h.runner.Start(b.Context(), tdxPeople, "inverted")
-		if err != nil {
-			b.Fatal(err)
-		}
-		run = b.over(h, run.ID, aggregation.Completed)
-		if c := run.Counts; run.Plan != "inverted" || c.Scanned != 120 || c.Unchanged != 120 {
-			b.Errorf("counts of plan %s: got %+v, want 120 as before", run.Plan, c)
-		}
-	})
-}
-
 // A node that serves takes up what another process orders, goes on over a reload that changes nothing, and follows one that does.
 func TestAggregateNodeFollows(t *testing.T) {
 	t.Parallel()

@@ -61,6 +61,8 @@ CREATE TABLE partitions (
 	-- Calls to the vendor, and for how many microseconds they were held before they went.
 	calls       BIGINT NOT NULL,
 	held        BIGINT NOT NULL,
+	-- The latest job of the queue; 0 is none.
+	job         BIGINT NOT NULL,
 	PRIMARY KEY (run, name)
 );
 
