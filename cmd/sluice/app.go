@@ -180,6 +180,8 @@ func (a *App) Run(ctx context.Context) error {
 		watcher.Go(func() { a.database.keep(watch) })
 		watcher.Go(func() { a.writes.keep(watch) })
 		a.node.begin(ctx, !a.database.shared)
+		schedule := &scheduler{db: a.database.DB, set: a.upstreams.Set, start: a.node.runner.Start, log: a.log}
+		watcher.Go(func() { schedule.keep(watch) })
 	}
 	<-ctx.Done()
 	unwatch()
