@@ -45,3 +45,22 @@ func TestAggregateByAnotherPlan(t *testing.T) {
 		}
 	})
 }
+
+// Places beyond max_hold are waited for by the worker: nothing is tried again, and the wait is told.
+func TestAggregateWaitsInPlace(t *testing.T) {
+	t.Parallel()
+	onBoth(t, 300, "workers_per_node: 4", func(b *aggregateBench) {
+		h := b.house(true)
+		run := b.read(h)
+		parts, err := h.db.Partitions(b.Context(), run.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if at := aggregation.StandingOf(parts); at.Calls != 301 || at.Held <= 0 || at.Done != 300 || at.Total != 300 {
+			b.Errorf("standing: got %+v, want 301 calls that were held", at)
+		}
+		if all, twice := b.called(); all != 301 || len(twice) > 0 {
+			b.Errorf("calls at the vendor: got %d, %v twice, want 301", all, twice)
+		}
+	})
+}
