@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"sluice/aggregation"
@@ -50,6 +53,17 @@ func TestAggregateByAnotherPlan(t *testing.T) {
 func TestAggregateWaitsInPlace(t *testing.T) {
 	t.Parallel()
 	onBoth(t, 300, "workers_per_node: 4", func(b *aggregateBench) {
+		name := filepath.Join(b.folder, "sluice.yaml")
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(name, bytes.ReplaceAll(text, []byte("window: 30ms"), []byte("window: 500ms")), 0o600)
+		}
+		if err == nil {
+			b.set, err = b.source().set()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 		h := b.house(true)
 		run := b.read(h)
 		parts, err := h.db.Partitions(b.Context(), run.ID)
