@@ -65,6 +65,7 @@ connections:
     allow_networks: [127.0.0.0/8]
     auth: managed
     credentials: {beid: "${env:BEID}", web_services_key: "${env:KEY}"}
+    max_hold: 5ms # what is turned away by pace must be waited for
     aggregation: {%s}
     limits:
 %s`, b.base, aggregationYAML, &limits)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"sluice/aggregation"
@@ -42,6 +45,36 @@ func TestAggregateByAnotherPlan(t *testing.T) {
 		run = b.over(h, run.ID, aggregation.Completed)
 		if c := run.Counts; run.Plan != "inverted" || c.Scanned != 120 || c.Unchanged != 120 {
 			b.Errorf("counts of plan %s: got %+v, want 120 as before", run.Plan, c)
+		}
+	})
+}
+
+// Places beyond max_hold are waited for by the worker: nothing is tried again, and the wait is told.
+func TestAggregateWaitsInPlace(t *testing.T) {
+	t.Parallel()
+	onBoth(t, 300, "workers_per_node: 4", func(b *aggregateBench) {
+		name := filepath.Join(b.folder, "sluice.yaml")
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(name, bytes.ReplaceAll(text, []byte("window: 30ms"), []byte("window: 500ms")), 0o600)
+		}
+		if err == nil {
+			b.set, err = b.source().set()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		h := b.house(true)
+		run := b.read(h)
+		parts, err := h.db.Partitions(b.Context(), run.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if at := aggregation.StandingOf(parts); at.Calls != 301 || at.Held <= 0 || at.Done != 300 || at.Total != 300 {
+			b.Errorf("standing: got %+v, want 301 calls that were held", at)
+		}
+		if all, twice := b.called(); all != 301 || len(twice) > 0 {
+			b.Errorf("calls at the vendor: got %d, %v twice, want 301", all, twice)
 		}
 	})
 }
