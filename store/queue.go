@@ -74,6 +74,8 @@ func (db *DB) Queue(o QueueOptions) (*Queue, error) {
 	config := &river.Config{
 		Workers: workers, Queues: map[string]river.QueueConfig{}, Logger: quiet, ID: "",
 		JobTimeout: -1, RescueStuckJobsAfter: time.Hour, CompletedJobRetentionPeriod: time.Hour,
+		// It asks often and does not listen: the listener of River v0.49.0 spins for ever when its database goes away while it starts.
+		FetchCooldown: 10 * time.Millisecond, FetchPollInterval: 100 * time.Millisecond, PollOnly: true,
 	}
 	for connection, n := range o.Workers {
 		config.Queues[queueName(connection)] = river.QueueConfig{MaxWorkers: max(1, n)}
@@ -86,15 +88,11 @@ func (db *DB) Queue(o QueueOptions) (*Queue, error) {
 	return q, err
 }
 
-// worker on SQLite asks often: nobody tells it of a job.
 func (e *sqliteEngine) worker(config *river.Config) (queueClient, error) {
-	config.FetchCooldown, config.FetchPollInterval = 10*time.Millisecond, 100*time.Millisecond
 	return newWorker(riversqlite.New(e.writer), config)
 }
 
-// worker on PostgreSQL is told of jobs, and asks in case that it was not.
 func (e *postgresEngine) worker(config *river.Config) (queueClient, error) {
-	config.FetchCooldown, config.FetchPollInterval = 10*time.Millisecond, 500*time.Millisecond
 	return newWorker(riverpgxv5.New(e.writer), config)
 }
 
