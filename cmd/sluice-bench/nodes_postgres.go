@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// localServer is the PostgreSQL of a developer's machine; SLUICE_TEST_POSTGRES names another one.
+// localServer is the PostgreSQL of a developer's machine; TEST_POSTGRES names another one.
 const localServer = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
 
 // benchDatabase is an empty database of a name of its own.
@@ -23,9 +23,9 @@ type benchDatabase struct {
 }
 
 func makeDatabase(ctx context.Context) (*benchDatabase, error) {
-	server, err := url.Parse(cmp.Or(os.Getenv("SLUICE_TEST_POSTGRES"), localServer))
+	server, err := url.Parse(cmp.Or(os.Getenv("TEST_POSTGRES"), localServer))
 	if err != nil || server.Hostname() == "" {
-		return nil, errors.New("SLUICE_TEST_POSTGRES is no URL with a host, such as postgres://postgres@127.0.0.1:5432/postgres")
+		return nil, errors.New("TEST_POSTGRES is no URL with a host, such as postgres://postgres@127.0.0.1:5432/postgres")
 	}
 	d := &benchDatabase{server: server, name: "sluice_bench_" + strings.ToLower(rand.Text())}
 	if err := d.administer(ctx, "CREATE DATABASE "+d.name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
@@ -48,7 +48,7 @@ func (d *benchDatabase) administer(ctx context.Context, statement string) error 
 	cmd.Env = append(os.Environ(), "PGHOST="+d.server.Hostname(), "PGPORT="+d.port(), "PGUSER="+d.server.User.Username(),
 		"PGPASSWORD="+password, "PGDATABASE="+strings.TrimPrefix(d.server.Path, "/"))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("PostgreSQL at %s: %w: %s; start one, or name one in SLUICE_TEST_POSTGRES", d.server.Host, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("PostgreSQL at %s: %w: %s; start one, or name one in TEST_POSTGRES", d.server.Host, err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }

@@ -61,14 +61,14 @@ func SQLite(t testing.TB) store.Options {
 	return store.Options{Dir: t.TempDir()}
 }
 
-// Postgres makes an empty database on the server that SLUICE_TEST_POSTGRES names, or on this machine's. Without a server the test is skipped;
+// Postgres makes an empty database on the server that TEST_POSTGRES names, or on this machine's. Without a server the test is skipped;
 // in CI it fails.
 func Postgres(t testing.TB) store.Options {
 	t.Helper()
-	server := cmp.Or(os.Getenv("SLUICE_TEST_POSTGRES"), local)
+	server := cmp.Or(os.Getenv("TEST_POSTGRES"), local)
 	at, err := url.Parse(server)
 	if err != nil {
-		t.Fatal("SLUICE_TEST_POSTGRES is not a URL")
+		t.Fatal("TEST_POSTGRES is not a URL")
 	}
 	name := "sluice_test_" + strings.ToLower(rand.Text())
 	// Where the server can, in a language that sorts otherwise than by bytes.
@@ -78,7 +78,7 @@ func Postgres(t testing.TB) store.Options {
 		err = administer(t, server, create)
 	}
 	if err != nil {
-		text := fmt.Sprintf("no PostgreSQL to test with: %v\nStart one, or name one in SLUICE_TEST_POSTGRES", err)
+		text := fmt.Sprintf("no PostgreSQL to test with: %v\nStart one, or name one in TEST_POSTGRES", err)
 		if os.Getenv("CI") != "" {
 			t.Fatal(text)
 		}
