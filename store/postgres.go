@@ -114,7 +114,7 @@ func (e *postgresEngine) explain(err error) error {
 	case "53300":
 		return fmt.Errorf("PostgreSQL at %s has no connection left; raise max_connections, a node takes %d: %w", e.at, writerConns+readerConns, err)
 	case "25006":
-		return fmt.Errorf("PostgreSQL at %s is read-only; name the primary server in database:: %w", e.at, err)
+		return fmt.Errorf("PostgreSQL at %s is read-only; name the primary server in the configuration: %w", e.at, err)
 	case "42501":
 		return fmt.Errorf("PostgreSQL at %s does not let this user do that; make it the owner of the database: %w", e.at, err)
 	}

@@ -177,6 +177,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	if a.database != nil {
 		a.log.Info("the database is open", "database", a.database.Where())
+		a.database.back = a.node.keepUp
 		watcher.Go(func() { a.database.keep(watch) })
 		watcher.Go(func() { a.writes.keep(watch) })
 		a.node.begin(ctx, !a.database.shared)

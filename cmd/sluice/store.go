@@ -27,6 +27,7 @@ type database struct {
 	shared bool // by several processes: PostgreSQL
 	log    *slog.Logger
 	up     prometheus.Gauge
+	back   func(context.Context) // what waits for a database that was gone; nil: nothing does
 
 	mu   sync.Mutex
 	gone time.Time // since when it does not answer; zero: it does
@@ -79,7 +80,9 @@ func (d *database) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			d.look(ctx)
+			if d.look(ctx) && d.back != nil {
+				d.back(ctx)
+			}
 		case <-sweep.C:
 			if err := d.SweepLeases(ctx); err != nil && ctx.Err() == nil {
 				d.log.Warn("leases that nobody uses were not swept", "error", err)
@@ -88,13 +91,13 @@ func (d *database) keep(ctx context.Context) {
 	}
 }
 
-// look asks the database, and says in the log what has changed.
-func (d *database) look(ctx context.Context) {
+// look asks the database, and says in the log what has changed; again when it answers after it did not.
+func (d *database) look(ctx context.Context) (again bool) {
 	asking, cancel := context.WithTimeout(ctx, lookWithin)
 	_, _, err := d.Version(asking)
 	cancel()
 	if ctx.Err() != nil {
-		return
+		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,11 +106,13 @@ func (d *database) look(ctx context.Context) {
 		d.log.Info("the database answers again", "database", d.Where(), "gone", time.Since(d.gone).Round(time.Second))
 		d.gone = time.Time{}
 		d.up.Set(1)
+		return true
 	case err != nil && d.gone.IsZero():
 		d.log.Error("the database does not answer; requests go on without it", "database", d.Where(), "error", err)
 		d.gone = time.Now()
 		d.up.Set(0)
 	}
+	return false
 }
 
 // readyStore is the database in what /readyz says.
