@@ -142,12 +142,7 @@ func (t postgresTx) exec(ctx context.Context, query string, args ...any) (int64,
 }
 
 func (t postgresTx) one(ctx context.Context, query string, args []any, dest ...any) error {
-	found := false
-	err := t.each(ctx, query, args, func(scan scan) error { found = true; return scan(dest...) })
-	if err == nil && !found {
-		return ErrNone
-	}
-	return err
+	return only(ctx, t, query, args, dest)
 }
 
 func (t postgresTx) each(ctx context.Context, query string, args []any, row func(scan) error) error {

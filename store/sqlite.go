@@ -138,12 +138,7 @@ func (t sqliteTx) exec(ctx context.Context, query string, args ...any) (int64, e
 }
 
 func (t sqliteTx) one(ctx context.Context, query string, args []any, dest ...any) error {
-	found := false
-	err := t.each(ctx, query, args, func(scan scan) error { found = true; return scan(dest...) })
-	if err == nil && !found {
-		return ErrNone
-	}
-	return err
+	return only(ctx, t, query, args, dest)
 }
 
 func (t sqliteTx) each(ctx context.Context, query string, args []any, row func(scan) error) error {

@@ -142,3 +142,13 @@ func checkID(id string) error {
 	}
 	return nil
 }
+
+// only scans the row that a query finds; ErrNone when there is none.
+func only(ctx context.Context, t tx, query string, args, dest []any) error {
+	found := false
+	err := t.each(ctx, query, args, func(scan scan) error { found = true; return scan(dest...) })
+	if err == nil && !found {
+		return ErrNone
+	}
+	return err
+}
