@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -65,8 +66,8 @@ func newAggregateFlags(cmd *cobra.Command, env environment) *aggregateFlags {
 	return f
 }
 
-// with opens the house, and closes it when do is over. One that works has the data folder for itself; one that only looks or gives an
-// order may share it.
+// with opens the house, and closes it when do is over. One that works has the data folder for itself, unless a process has it that works at
+// aggregations as long as it runs: that one is left the work. One that only looks or gives an order may share it.
 func (f *aggregateFlags) with(ctx context.Context, works bool, do func(h *aggregateHouse) error) error {
 	set, err := f.from.set()
 	if err != nil {
@@ -79,14 +80,22 @@ func (f *aggregateFlags) with(ctx context.Context, works bool, do func(h *aggreg
 	logs := newLogs(f.env.stderr)
 	logs.set(connectors.Logging{Level: "warn", Format: set.Logging.Format}) // a line for each call would hide the progress
 	defer logs.flush()
+	var there *serving
 	if works && options.URL == "" {
-		folder, err := openData(f.data, logs.logger())
+		folder, err := openData(f.data, doesAggregate, logs.logger())
+		if there = servingOf(err); there != nil {
+			works = false
+			_, err = fmt.Fprintf(f.env.stderr, "%s works at it\n", there.who)
+		}
 		if err != nil {
 			return exitWith(exitBlocked, err)
 		}
 		defer folder.close()
 	}
-	return withAggregates(ctx, set, options, logs, works, do)
+	return withAggregates(ctx, set, options, logs, works, func(h *aggregateHouse) error {
+		h.serving = there
+		return do(h)
+	})
 }
 
 func withAggregates(ctx context.Context, set *connectors.Set, options store.Options, logs *logs, works bool, do func(h *aggregateHouse) error) error {
