@@ -49,6 +49,7 @@ survives whatever ends it: it goes on where it was, on this node or another.`,
 			}),
 		aggregateDiffCommand(env),
 		aggregateExportCommand(env),
+		aggregateVerifyCommand(env),
 	)
 	return cmd
 }
