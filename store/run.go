@@ -73,7 +73,7 @@ func scopeNumber(ctx context.Context, t tx, scope aggregation.Scope) (number int
 
 // MoveRun takes a run to another state than Completed and, in the same transaction, tells of it by events. A note says why. Moving a held
 // run to Running approves it, moving a failed or cancelled one resumes it; its partitions are then ready, with jobs. ErrState: it is in none from which the new one follows;
-// ErrOpenRun: another run of the scope was begun meanwhile; ErrNone: there is no such run.
+// ErrOpenRun: another run of the scope was begun meanwhile; ErrDropped: what it has read is old; ErrNone: there is no such run.
 func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, events ...triggers.Event) error {
 	return db.write(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
 		run, err := oneRun(ctx, t, id, " FOR UPDATE OF r")
@@ -82,6 +82,11 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 		}
 		if !slices.Contains(from[to], run.State) {
 			return fmt.Errorf("%w: it is %s", ErrState, run.State)
+		}
+		if to == Running {
+			if err := db.resumable(ctx, t, run); err != nil {
+				return err
+			}
 		}
 		completed, err := db.completion(ctx, t, id, to)
 		if err != nil {

@@ -33,7 +33,12 @@ survives whatever ends it: it goes on where it was, on this node or another.`,
 				case aggregation.Held:
 					return 0, errors.New("it is held: look at it with sluice aggregate diff, and approve or cancel it")
 				}
-				return run.ID, h.db.MoveRun(ctx, run.ID, aggregation.Running, "resumed by an operator")
+				err := h.db.MoveRun(ctx, run.ID, aggregation.Running, "resumed by an operator")
+				if errors.Is(err, aggregation.ErrDropped) {
+					err = fmt.Errorf("it cannot be resumed any more: it is over for %d days, or another run has completed since it began; begin a new one with sluice aggregate run %s %s",
+						int(store.ResumeWithin.Hours()/24), run.Scope.Connection, run.Scope.Resource)
+				}
+				return run.ID, err
 			}),
 		aggregateGoOnCommand(env, "approve RUN", "Let a held run make its changes",
 			func(ctx context.Context, h *aggregateHouse, run aggregation.Run) (aggregation.RunID, error) {

@@ -89,9 +89,12 @@ func (h *aggregateHouse) forecast(ctx context.Context, out io.Writer, scopes []a
 			return err
 		}
 		for _, plan := range connector.Resource(scope.Resource).Plans {
-			text, _, err := h.forecastPlan(scope, plan, sizes)
+			text, made, err := h.forecastPlan(scope, plan, sizes)
 			if err != nil {
 				return err
+			}
+			if names := unknownOf(scope, sizes, made); len(names) > 0 {
+				text += "; --accounts " + strings.Join(names, "=N,") + "=N tells how many there are"
 			}
 			if _, err := fmt.Fprintf(out, "%s %s, plan %s: %s\n", scope.Connection, scope.Resource, plan.Name, text); err != nil {
 				return err
@@ -117,8 +120,8 @@ func (h *aggregateHouse) forecastPlan(scope aggregation.Scope, plan *connectors.
 	if err != nil {
 		return "", made, err
 	}
-	if sizes.Accounts < 0 || len(made.Unknown) > 0 {
-		return notKnown(scope, made), made, nil
+	if names := unknownOf(scope, sizes, made); len(names) > 0 {
+		return notKnown(names, made), made, nil
 	}
 	var others []aggregation.Named
 	if made.Addresses == 1 && made.PerMinute > 0 {
@@ -139,18 +142,17 @@ func (h *aggregateHouse) forecastPlan(scope aggregation.Scope, plan *connectors.
 	return fmt.Sprintf("%s (%d calls)", made.Words(sizes.Accounts, scope.Resource, others...), made.Calls), made, nil
 }
 
-// notKnown says of which resources nobody knows how many accounts there are.
-func notKnown(scope aggregation.Scope, made aggregation.Estimate) string {
-	names := made.Unknown
-	if len(names) == 0 {
-		names = []string{scope.Resource}
+// unknownOf are the resources of which nobody knows how many accounts there are, where that must be known.
+func unknownOf(scope aggregation.Scope, sizes aggregation.Sizes, made aggregation.Estimate) []string {
+	if len(made.Unknown) == 0 && sizes.Accounts < 0 {
+		return []string{scope.Resource}
 	}
-	given := make([]string, len(names))
-	for i, name := range names {
-		given[i] = name + "=N"
-	}
-	return fmt.Sprintf("not known, because %s were never read, and that makes calls; --accounts %s tells how many there are (%d calls at least)",
-		strings.Join(names, ", "), strings.Join(given, ","), made.Calls)
+	return made.Unknown
+}
+
+// notKnown says why nobody knows what a plan costs.
+func notKnown(names []string, made aggregation.Estimate) string {
+	return fmt.Sprintf("not known, because %s were never read, and it makes calls for each of them (%d calls at least)", strings.Join(names, ", "), made.Calls)
 }
 
 // announce says what a run that begins now will cost, as far as that is known, and what the other plans would.
@@ -178,7 +180,7 @@ func (h *aggregateHouse) announce(ctx context.Context, out io.Writer, scope aggr
 	if err != nil {
 		return err
 	}
-	if sizes.Accounts >= 0 && len(made.Unknown) == 0 {
+	if len(unknownOf(scope, sizes, made)) == 0 {
 		text += expectedBy(time.Now(), made.Duration)
 		if connection.Aggregation.ChangedOnly && made.Calls > 1 {
 			text += ", or sooner, as only what has changed is read"

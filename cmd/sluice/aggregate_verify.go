@@ -206,7 +206,7 @@ func (h *aggregateHouse) announceVerify(ctx context.Context, out io.Writer, c ag
 		}
 		text := lists.String()
 		if len(lists.Unknown) > 0 {
-			text = fmt.Sprintf("not known, because %s were never read, and that makes calls (%d calls at least)", strings.Join(lists.Unknown, ", "), lists.Calls)
+			text = notKnown(lists.Unknown, lists)
 		}
 		lines = append(lines, fmt.Sprintf("  lists of plan %s: %s", name, text))
 	}
