@@ -83,12 +83,7 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 		if !slices.Contains(from[to], run.State) {
 			return fmt.Errorf("%w: it is %s", ErrState, run.State)
 		}
-		if to == Running {
-			if err := db.resumable(ctx, t, run); err != nil {
-				return err
-			}
-		}
-		completed, err := db.completion(ctx, t, id, to)
+		completed, err := db.completion(ctx, t, run, to)
 		if err != nil {
 			return err
 		}
@@ -110,9 +105,14 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 }
 
 // completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one.
-func (db *DB) completion(ctx context.Context, t tx, id RunID, to State) (us int64, err error) {
+func (db *DB) completion(ctx context.Context, t tx, run Run, to State) (us int64, err error) {
+	if to == Running {
+		if err := db.resumable(ctx, t, run); err != nil {
+			return 0, err
+		}
+	}
 	if to == Running || to == Held {
-		return 0, alone(ctx, t, id)
+		return 0, alone(ctx, t, run.ID)
 	}
 	now, err := db.now(ctx, t)
 	return micros(now), err

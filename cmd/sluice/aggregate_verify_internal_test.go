@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"sluice/store/storetest"
@@ -170,5 +172,37 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 	if all, _ := b.called(); all != 0 {
 		t.Errorf("calls: got %d, want none", all)
+	}
+}
+
+// A vendor that fails for a while is asked again; an account that it refuses is no difference, and nothing compared is not well.
+func TestVerifyTriesAgain(t *testing.T) {
+	t.Parallel()
+	b := newAggregateBench(t, storetest.SQLite(t), 10, "workers_per_node: 1")
+	h := b.house(false)
+	var failing atomic.Int64
+	failing.Store(2)
+	b.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/userlist") && failing.Add(-1) >= 0:
+			http.Error(w, "{}", http.StatusInternalServerError)
+			return true
+		case strings.Contains(r.URL.Path, "/people/") && !strings.HasSuffix(r.URL.Path, "/userlist") && r.Method == http.MethodGet:
+			http.Error(w, "{}", http.StatusBadRequest)
+			return true
+		}
+		return false
+	})
+	check, err := h.check(t.Context(), []string{"tdx"}, verifyOptions{sample: 3, plans: []string{"detail", "inverted"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	err = h.verify(t.Context(), environment{stdout: &out, stderr: &errs}, asText, check)
+	if err == nil || !strings.Contains(err.Error(), "no account could be compared") || strings.Count(out.String(), "could not be read: plan detail: GET /api/people/{key}: status 400") != 3 {
+		t.Errorf("verify: got %v and %q, want that none of three could be read", err, &out)
+	}
+	if failing.Load() >= 0 {
+		t.Error("the list was not asked for again, want it")
 	}
 }
