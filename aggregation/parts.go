@@ -106,8 +106,11 @@ func (s subject) perMinute() float64 {
 	if s.plan.Detail == nil {
 		return 0
 	}
-	return Budget{Addresses: max(1, len(s.connection.Wire.Egress)), Share: 1}.perMinute(s.rule(s.plan.Detail.Method, s.plan.Detail.Path))
+	return Budget{Addresses: s.addresses(), Share: 1}.perMinute(s.rule(s.plan.Detail.Method, s.plan.Detail.Path))
 }
+
+// addresses is how many source addresses the connection's calls leave from.
+func (s subject) addresses() int { return max(1, len(s.connection.Wire.Egress)) }
 
 // rule is the narrowest limit by calls and time of a call; nil where there is none.
 func (s subject) rule(method, path string) (narrowest *connectors.Rule) {

@@ -14,48 +14,61 @@ import (
 type Need struct {
 	Method, Path string // as the template has them, to find the route and its limits
 	Calls        int
+	Unknown      string // the resource whose number of accounts would have to be known; "": Calls is all there is
 }
 
 // Sizes is what is known, or guessed, of a vendor before a run.
 type Sizes struct {
-	Accounts int            // of the resource itself
-	Rows     map[string]int // of the other resources that joins go over
+	Accounts int            // of the resource itself; below 0: not known
+	Rows     map[string]int // of the other resources that joins go over; one that is not in it is not known
 	Detail   float64        // share of the accounts that need a call of their own, 0 to 1; of a first run of plan `detail` it is 1
 }
 
 // Needs returns the calls that a plan makes, in the order of its lists. Of a list that says no page size it counts one call; each call
-// of a join is taken for one page.
+// of a join is taken for one page. What depends on a number that is not known counts as none, or as one page, and says so.
 func (r *Reader) Needs(n Sizes) ([]Need, error) {
 	steps, own, err := r.steps()
 	if err != nil {
 		return nil, err
 	}
-	rows := func(s int) int {
+	rows := func(s int) (count int, unknown string) {
+		count, known := n.Rows[steps[s].name]
 		if s == own {
-			return n.Accounts
+			count, known = n.Accounts, n.Accounts >= 0
 		}
-		return n.Rows[steps[s].name]
+		if !known {
+			return 0, steps[s].name
+		}
+		return count, ""
 	}
 	var out []Need
 	for i, s := range steps {
-		calls := 1
+		need := Need{Method: s.list.Request.Method, Path: s.list.Request.Path, Calls: 1}
 		switch {
 		case s.join != nil && s.over >= 0:
-			calls = rows(s.over)
-		case s.join == nil:
-			calls = pages(rows(i), &s.list.Paging)
+			need.Calls, need.Unknown = rows(s.over)
+		case s.join == nil && paged(&s.list.Paging):
+			need.Calls, need.Unknown = rows(i)
+			need.Calls = pages(need.Calls, &s.list.Paging)
 		}
-		out = append(out, Need{s.list.Request.Method, s.list.Request.Path, calls})
+		out = append(out, need)
 	}
 	if d := r.Plan.Detail; d != nil {
-		out = append(out, Need{d.Method, d.Path, int(math.Ceil(n.Detail * float64(n.Accounts)))})
+		need := Need{Method: d.Method, Path: d.Path}
+		if count, unknown := rows(own); n.Detail > 0 {
+			need.Calls, need.Unknown = int(math.Ceil(n.Detail*float64(count))), unknown
+		}
+		out = append(out, need)
 	}
 	return out, nil
 }
 
+// paged tells whether the number of a list's rows says how many calls it takes.
+func paged(p *connectors.Paging) bool { return p.Size > 0 && p.Style != styleNone && p.Style != "" }
+
 // pages is how many calls a list of so many rows takes.
 func pages(rows int, p *connectors.Paging) int {
-	if p.Size <= 0 || p.Style == styleNone || p.Style == "" {
+	if !paged(p) {
 		return 1
 	}
 	return max(1, (rows+p.Size-1)/p.Size)
@@ -81,6 +94,7 @@ type Estimate struct {
 	PerMinute float64 // that the limit in which most time goes permits; 0 where no limit binds
 	Addresses int
 	Duration  time.Duration
+	Unknown   []string // resources whose number of accounts is not known, so that all of this is too little
 }
 
 // Estimated returns what a run with these loads costs. Limits are spent one after the other, as a plan's lists are read one after

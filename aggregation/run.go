@@ -67,4 +67,5 @@ var (
 	ErrFenced     = errors.New("the partition has another owner by now")
 	ErrUnfinished = errors.New("the run has partitions that are not done")
 	ErrRevision   = errors.New("the snapshot is another one by now")
+	ErrDropped    = errors.New("what the run has read is not kept any more")
 )

@@ -19,9 +19,10 @@ import (
 //
 // It keeps nothing between two claims, so that any node may go on with any partition. Its methods are safe for concurrent use.
 type Runner struct {
-	Store  Store
-	Set    func() *connectors.Set // the configuration in force
-	Client func(connection string, called func(held time.Duration)) (*http.Client, error)
+	Store Store
+	Set   func() *connectors.Set // the configuration in force
+	// Client reaches a connection's vendor. Its calls bear an id, by which the log tells whose they are, and each is told to called.
+	Client func(connection, id string, called func(held time.Duration)) (*http.Client, error)
 	Tenant string
 	Log    *slog.Logger     // nil: none
 	Now    func() time.Time // nil: time.Now
@@ -86,9 +87,9 @@ func (r *Runner) subject(run Run) (subject, error) {
 	return s, nil
 }
 
-// reader reads for a claim.
-func (r *Runner) reader(s subject, work Work) (*Reader, error) {
-	client, err := r.Client(s.connection.Name, work.Called)
+// reader reads under an id.
+func (r *Runner) reader(s subject, id string, called func(held time.Duration)) (*Reader, error) {
+	client, err := r.Client(s.connection.Name, id, called)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +138,7 @@ func (r *Runner) part(ctx context.Context, run Run, claim Claim, work Work) erro
 	if err != nil {
 		return err
 	}
-	reader, err := r.reader(s, work)
+	reader, err := r.reader(s, fmt.Sprintf("run-%d.%s", run.ID, claim.Name), work.Called)
 	if err != nil {
 		return err
 	}

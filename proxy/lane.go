@@ -27,3 +27,16 @@ func (c *Call) lane() shadow.Lane {
 	}
 	return shadow.Lane(c.Lane - connectors.Critical)
 }
+
+type idKey struct{}
+
+// WithID returns a context for calls inside the house that bear an id of their own, by which the log tells whose they are.
+func WithID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, idKey{}, id)
+}
+
+// idIn is the id that a caller inside the house gave; "" for none.
+func idIn(ctx context.Context) string {
+	id, _ := ctx.Value(idKey{}).(string)
+	return id
+}

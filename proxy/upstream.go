@@ -208,7 +208,7 @@ func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
 	}
 	call := newCall(r.Context(), deadline)
 	call.Done() // the caller's own context may end at any time
-	call.Arrived = time.Now()
+	call.ID, call.Arrived = idIn(r.Context()), time.Now()
 	call.Connection, call.Consumer, call.View = up.connection, inside, inside.View
 	call.Route = up.connection.Route(r.Method, rawPath(r))
 	call.Lane = call.Consumer.Lane(call.Route, r.Method, laneIn(r.Context()))

@@ -117,3 +117,11 @@ func (db *DB) Tally(ctx context.Context, run RunID) (staged, failed int, err err
 	})
 	return int(a), int(b), err
 }
+
+// Failed counts the accounts that a run could not read so far.
+func (db *DB) Failed(ctx context.Context, run RunID) (failed int64, err error) {
+	err = db.read(fmt.Sprintf("count the failures of run %d", run), func(t tx) error {
+		return t.one(ctx, "SELECT count(*) FROM failures WHERE run = ?", []any{int64(run)}, &failed)
+	})
+	return failed, err
+}

@@ -73,7 +73,7 @@ func scopeNumber(ctx context.Context, t tx, scope aggregation.Scope) (number int
 
 // MoveRun takes a run to another state than Completed and, in the same transaction, tells of it by events. A note says why. Moving a held
 // run to Running approves it, moving a failed or cancelled one resumes it; its partitions are then ready, with jobs. ErrState: it is in none from which the new one follows;
-// ErrOpenRun: another run of the scope was begun meanwhile; ErrNone: there is no such run.
+// ErrOpenRun: another run of the scope was begun meanwhile; ErrDropped: what it has read is old; ErrNone: there is no such run.
 func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, events ...triggers.Event) error {
 	return db.write(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
 		run, err := oneRun(ctx, t, id, " FOR UPDATE OF r")
@@ -83,7 +83,7 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 		if !slices.Contains(from[to], run.State) {
 			return fmt.Errorf("%w: it is %s", ErrState, run.State)
 		}
-		completed, err := db.completion(ctx, t, id, to)
+		completed, err := db.completion(ctx, t, run, to)
 		if err != nil {
 			return err
 		}
@@ -105,9 +105,14 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 }
 
 // completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one.
-func (db *DB) completion(ctx context.Context, t tx, id RunID, to State) (us int64, err error) {
+func (db *DB) completion(ctx context.Context, t tx, run Run, to State) (us int64, err error) {
+	if to == Running {
+		if err := db.resumable(ctx, t, run); err != nil {
+			return 0, err
+		}
+	}
 	if to == Running || to == Held {
-		return 0, alone(ctx, t, id)
+		return 0, alone(ctx, t, run.ID)
 	}
 	now, err := db.now(ctx, t)
 	return micros(now), err

@@ -140,30 +140,3 @@ func (db *DB) Failures(ctx context.Context, run RunID) iter.Seq2[Failure, error]
 			return f, f.ID, err
 		})
 }
-
-// Forget drops what was staged for a run that is over, in steps of a thousand, each a transaction. The run, its failures and its events
-// stay, and so do accounts that failed, for RetryRun. ErrState: it is not over.
-func (db *DB) Forget(ctx context.Context, run RunID) error {
-	for {
-		var n int64
-		err := db.write(ctx, fmt.Sprintf("forget what was staged for run %d", run), func(t tx) error {
-			r, err := oneRun(ctx, t, run, " FOR SHARE OF r")
-			if err != nil {
-				return err
-			}
-			if r.State == Running || r.State == Held {
-				return fmt.Errorf("%w: it is %s", ErrState, r.State)
-			}
-			if n, err = t.exec(ctx, `DELETE FROM staged WHERE run = ? AND id IN (SELECT s.id FROM staged s WHERE s.run = ?
-				AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.run = s.run AND f.id = s.id) ORDER BY s.id LIMIT 1000)`, int64(run), int64(run)); err != nil {
-				return err
-			}
-			rows, err := t.exec(ctx, `DELETE FROM listed WHERE run = ? AND id IN (SELECT id FROM listed WHERE run = ? ORDER BY id LIMIT 1000)`, int64(run), int64(run))
-			n += rows
-			return err
-		})
-		if err != nil || n == 0 {
-			return err
-		}
-	}
-}

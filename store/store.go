@@ -61,6 +61,7 @@ var (
 	ErrFenced     = aggregation.ErrFenced
 	ErrUnfinished = aggregation.ErrUnfinished
 	ErrRevision   = aggregation.ErrRevision
+	ErrDropped    = aggregation.ErrDropped
 	ErrNewer      = errors.New("store: the database is newer than this sluice")
 )
 

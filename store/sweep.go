@@ -6,11 +6,22 @@ import (
 	"time"
 )
 
-// sweepOften looks for partitions of silent owners until the queue stops. Every node does, so that none waits for a leader.
+// tidyEvery is how often a node looks for readings that nobody needs any more.
+const tidyEvery = time.Hour
+
+// sweepOften looks for partitions of silent owners until the queue stops, and now and then for readings that nobody needs any more. Every
+// node does, so that none waits for a leader.
 func (q *Queue) sweepOften() {
 	tick := time.NewTicker(q.o.Sweep)
 	defer tick.Stop()
+	var tidied time.Time
 	for {
+		if time.Since(tidied) >= tidyEvery {
+			tidied = time.Now()
+			if err := q.db.Tidy(q.working); err != nil && q.working.Err() == nil {
+				q.o.Log.Warn("what was read for runs that are over was not dropped", "error", err)
+			}
+		}
 		if err := q.db.Sweep(q.working); err != nil && q.working.Err() == nil {
 			q.o.Log.Warn("partitions of silent owners were not looked for", "error", err)
 		}

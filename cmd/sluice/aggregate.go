@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,12 @@ survives whatever ends it: it goes on where it was, on this node or another.`,
 				case aggregation.Held:
 					return 0, errors.New("it is held: look at it with sluice aggregate diff, and approve or cancel it")
 				}
-				return run.ID, h.db.MoveRun(ctx, run.ID, aggregation.Running, "resumed by an operator")
+				err := h.db.MoveRun(ctx, run.ID, aggregation.Running, "resumed by an operator")
+				if errors.Is(err, aggregation.ErrDropped) {
+					err = fmt.Errorf("it cannot be resumed any more: it is over for %d days, or another run has completed since it began; begin a new one with sluice aggregate run %s %s",
+						int(store.ResumeWithin.Hours()/24), run.Scope.Connection, run.Scope.Resource)
+				}
+				return run.ID, err
 			}),
 		aggregateGoOnCommand(env, "approve RUN", "Let a held run make its changes",
 			func(ctx context.Context, h *aggregateHouse, run aggregation.Run) (aggregation.RunID, error) {
@@ -48,6 +54,7 @@ survives whatever ends it: it goes on where it was, on this node or another.`,
 			}),
 		aggregateDiffCommand(env),
 		aggregateExportCommand(env),
+		aggregateVerifyCommand(env),
 	)
 	return cmd
 }
@@ -65,8 +72,8 @@ func newAggregateFlags(cmd *cobra.Command, env environment) *aggregateFlags {
 	return f
 }
 
-// with opens the house, and closes it when do is over. One that works has the data folder for itself; one that only looks or gives an
-// order may share it.
+// with opens the house, and closes it when do is over. One that works has the data folder for itself, unless a process has it that works at
+// aggregations as long as it runs: that one is left the work. One that only looks or gives an order may share it.
 func (f *aggregateFlags) with(ctx context.Context, works bool, do func(h *aggregateHouse) error) error {
 	set, err := f.from.set()
 	if err != nil {
@@ -79,14 +86,22 @@ func (f *aggregateFlags) with(ctx context.Context, works bool, do func(h *aggreg
 	logs := newLogs(f.env.stderr)
 	logs.set(connectors.Logging{Level: "warn", Format: set.Logging.Format}) // a line for each call would hide the progress
 	defer logs.flush()
+	var there *serving
 	if works && options.URL == "" {
-		folder, err := openData(f.data, logs.logger())
+		folder, err := openData(f.data, doesAggregate, logs.logger())
+		if there = servingOf(err); there != nil {
+			works = false
+			_, err = fmt.Fprintf(f.env.stderr, "%s works at it\n", there.who)
+		}
 		if err != nil {
 			return exitWith(exitBlocked, err)
 		}
 		defer folder.close()
 	}
-	return withAggregates(ctx, set, options, logs, works, do)
+	return withAggregates(ctx, set, options, logs, works, func(h *aggregateHouse) error {
+		h.serving = there
+		return do(h)
+	})
 }
 
 func withAggregates(ctx context.Context, set *connectors.Set, options store.Options, logs *logs, works bool, do func(h *aggregateHouse) error) error {

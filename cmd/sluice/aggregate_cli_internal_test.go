@@ -63,6 +63,14 @@ func TestAggregateCommands(t *testing.T) {
 		t.Errorf("diff of the run that was approved: got %d and %q, want ten who are gone", code, out)
 	}
 	b.expect(exitOK, "groups: completed", "run", "tdx", "groups", "departments")
+
+	b.expect(exitOK, "run 5 of tdx groups", "run", "tdx", "groups", "--leave")
+	b.expect(exitOK, "", "cancel", "5")
+	b.expect(exitOK, "run 5, tdx groups: completed", "resume", "5")
+	b.expect(exitOK, "run 6 of tdx groups", "run", "tdx", "groups", "--leave")
+	b.expect(exitOK, "", "cancel", "6")
+	b.expect(exitOK, "run 7, tdx groups: completed", "run", "tdx", "groups")
+	b.expect(exitUnwell, "it cannot be resumed any more: it is over for 7 days, or another run has completed since it began; begin a new one with sluice aggregate run tdx groups", "resume", "6")
 }
 
 func TestAggregateNeedsAPlace(t *testing.T) {

@@ -14,17 +14,18 @@ import (
 // that is further away than a caller may be held is waited for here, so that a partition keeps its worker and nothing is read twice.
 type bulk struct {
 	next   http.RoundTripper
+	id     string // of all its calls
 	called func(held time.Duration)
 }
 
 // bulkClient returns a client that reaches a connection's vendor, and tells of each call how long it was held.
-func bulkClient(upstreams *proxy.Upstreams) func(connection string, called func(time.Duration)) (*http.Client, error) {
-	return func(connection string, called func(time.Duration)) (*http.Client, error) {
+func bulkClient(upstreams *proxy.Upstreams) func(connection, id string, called func(time.Duration)) (*http.Client, error) {
+	return func(connection, id string, called func(time.Duration)) (*http.Client, error) {
 		client, err := upstreams.Client(connection)
 		if err != nil {
 			return nil, err
 		}
-		client.Transport = &bulk{next: client.Transport, called: called}
+		client.Transport = &bulk{next: client.Transport, id: id, called: called}
 		return client, nil
 	}
 }
@@ -32,8 +33,9 @@ func bulkClient(upstreams *proxy.Upstreams) func(connection string, called func(
 // RoundTrip implements http.RoundTripper.
 func (b *bulk) RoundTrip(r *http.Request) (*http.Response, error) {
 	var held time.Duration
+	ctx := proxy.WithID(proxy.InLane(r.Context(), connectors.Bulk), b.id)
 	for {
-		try := r.Clone(proxy.InLane(r.Context(), connectors.Bulk))
+		try := r.Clone(ctx)
 		if r.GetBody != nil {
 			body, err := r.GetBody()
 			if err != nil {

@@ -20,6 +20,7 @@ type aggregateHouse struct {
 	runner    *aggregation.Runner
 	log       *slog.Logger
 	queue     *store.Queue // nil: this node does not work
+	serving   *serving     // the process that works in this one's stead; nil: none does
 }
 
 // storeOptions say where the database is: on the server that the configuration names, else in the data folder. That there is none is a

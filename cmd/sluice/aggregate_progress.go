@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -13,28 +16,36 @@ import (
 const (
 	lookAtRun = 200 * time.Millisecond // how often the store is asked how far a run is
 	sayEvery  = 10 * time.Second       // how often a line is printed where there is no terminal
+	rateOver  = time.Minute            // over which time calls per minute are counted
 )
 
 // aggregateProgress shows how far a run is: a bar on a terminal, a line now and then elsewhere.
 type aggregateProgress struct {
-	w       io.Writer
-	bar     *progressbar.ProgressBar // nil: no terminal
-	started time.Time
-	said    time.Time
+	w        io.Writer
+	bar      *progressbar.ProgressBar // nil: no terminal
+	said     time.Time
+	seen     []seenAt // what was seen within rateOver, the oldest first
+	expected *expectation
+}
+
+// seenAt is how far a run was at a time.
+type seenAt struct {
+	time        time.Time
+	calls, done int64
 }
 
 func newAggregateProgress(w io.Writer) *aggregateProgress {
-	p := &aggregateProgress{w: w, started: time.Now(), said: time.Now()}
+	p := &aggregateProgress{w: w, said: time.Now()}
 	if isTerminal(w) {
 		p.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(30),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(true), progressbar.OptionSetPredictTime(true))
+			progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(true), progressbar.OptionSetPredictTime(false))
 	}
 	return p
 }
 
 // at shows where a run stands.
-func (p *aggregateProgress) at(run aggregation.Run, s aggregation.Standing) {
-	text := p.words(run, s)
+func (p *aggregateProgress) at(run aggregation.Run, s standing, now time.Time) {
+	text := p.words(run, s, now)
 	if p.bar != nil {
 		p.bar.Describe(text)
 		if s.Total > 0 {
@@ -43,30 +54,29 @@ func (p *aggregateProgress) at(run aggregation.Run, s aggregation.Standing) {
 		}
 		return
 	}
-	if time.Since(p.said) >= sayEvery {
-		p.said = time.Now()
+	if now.Sub(p.said) >= sayEvery {
+		p.said = now
 		_, _ = fmt.Fprintln(p.w, text)
 	}
 }
 
-func (p *aggregateProgress) words(run aggregation.Run, s aggregation.Standing) string {
+func (p *aggregateProgress) words(run aggregation.Run, s standing, now time.Time) string {
+	p.seen = append(p.seen, seenAt{now, s.Calls, s.Done})
+	for len(p.seen) > 2 && now.Sub(p.seen[1].time) >= rateOver {
+		p.seen = p.seen[1:]
+	}
+	expected := expectation{}
+	if p.expected != nil {
+		expected = *p.expected
+	}
 	text := fmt.Sprintf("run %d, %s: %s", run.ID, run.Scope.Resource, progressOf(s))
-	if minutes := time.Since(p.started).Minutes(); s.Calls > 0 && minutes > 0 {
-		text += fmt.Sprintf(", %.0f calls/min", float64(s.Calls)/minutes)
+	if rate := speedOf(s, expected, p.seen[0], now).String(); rate != "" {
+		text += ", " + rate
 	}
 	if s.Waiting != "" {
 		text += "; trying again: " + s.Waiting
 	}
 	return text
-}
-
-// progressOf says how far a run is.
-func progressOf(s aggregation.Standing) string {
-	held := (time.Duration(s.Held * float64(time.Second))).Round(time.Second)
-	if s.Total == 0 {
-		return fmt.Sprintf("%d rows listed, %d calls, held %s", s.Rows, s.Calls, held)
-	}
-	return fmt.Sprintf("%d of %d accounts, %d calls, held %s", s.Done, s.Total, s.Calls, held)
 }
 
 // finish takes the bar away.
@@ -76,8 +86,75 @@ func (p *aggregateProgress) finish() {
 	}
 }
 
+// runSpeed is how fast a run is, how fast it may be, and when it will be over.
+type runSpeed struct {
+	CallsPerMinute  float64   `json:"callsPerMinute"`
+	BudgetPerMinute float64   `json:"budgetPerMinute,omitempty"` // what the limits permit over the addresses of one process; 0: none binds
+	Expected        time.Time `json:"expectedEnd,omitzero"`
+	left            time.Duration
+}
+
+// speedOf holds what is seen of a run now against what was seen before.
+func speedOf(s standing, e expectation, before seenAt, now time.Time) (speed runSpeed) {
+	speed.BudgetPerMinute = e.detail
+	if s.Total == 0 {
+		speed.BudgetPerMinute = e.listing
+	}
+	minutes := now.Sub(before.time).Minutes()
+	if minutes <= 0 {
+		return speed
+	}
+	speed.CallsPerMinute = max(0, float64(s.Calls-before.calls)/minutes)
+	perMinute, left := float64(s.Done-before.done)/minutes, s.Total-s.Done
+	if s.Total == 0 {
+		perMinute, left = speed.CallsPerMinute, e.listCalls-s.Calls
+	}
+	if perMinute > 0 && left > 0 {
+		speed.left = time.Duration(float64(left) / perMinute * float64(time.Minute))
+		speed.Expected = now.Add(speed.left).UTC().Truncate(time.Second)
+	}
+	return speed
+}
+
+// String is the speed for people: "183 of 240 calls/min, 3h50m0s left".
+func (s runSpeed) String() string {
+	var out []string
+	if s.CallsPerMinute > 0 {
+		text := strconv.FormatFloat(s.CallsPerMinute, 'f', 0, 64)
+		if s.BudgetPerMinute > 0 {
+			digits := 0
+			if s.BudgetPerMinute != math.Trunc(s.BudgetPerMinute) {
+				digits = 1
+			}
+			text += " of " + strconv.FormatFloat(s.BudgetPerMinute, 'f', digits, 64)
+		}
+		out = append(out, text+" calls/min")
+	}
+	if s.left > 0 {
+		round := time.Second
+		if s.left > 10*time.Minute {
+			round = time.Minute
+		}
+		out = append(out, spelt(s.left.Round(round))+" left")
+	}
+	return strings.Join(out, ", ")
+}
+
+// progressOf says how far a run is.
+func progressOf(s standing) string {
+	held := (time.Duration(s.Held * float64(time.Second))).Round(time.Second)
+	text := fmt.Sprintf("%d of %d accounts, %d calls, held %s", s.Done, s.Total, s.Calls, held)
+	if s.Total == 0 {
+		text = fmt.Sprintf("%d rows listed, %d calls, held %s", s.Rows, s.Calls, held)
+	}
+	if s.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", s.Failed)
+	}
+	return text
+}
+
 // aggregateLine says of a run that is over, or not, what there is to say.
-func aggregateLine(run aggregation.Run, s aggregation.Standing) string {
+func aggregateLine(run aggregation.Run, s standing) string {
 	head := fmt.Sprintf("run %d, %s %s: %s", run.ID, run.Scope.Connection, run.Scope.Resource, run.State)
 	if run.State != aggregation.Completed {
 		return head + ", " + progressOf(s)

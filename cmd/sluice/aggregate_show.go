@@ -14,26 +14,37 @@ import (
 
 // aggregateRun is a run as -o json shows it.
 type aggregateRun struct {
-	Run        int64                `json:"run"`
-	Connection string               `json:"connection"`
-	Resource   string               `json:"resource"`
-	Plan       string               `json:"plan"`
-	State      string               `json:"state"`
-	RetryOf    int64                `json:"retryOf,omitempty"`
-	Started    time.Time            `json:"started"`
-	Completed  time.Time            `json:"completed,omitzero"`
-	Counts     aggregation.Counts   `json:"counts"`
-	Warnings   []string             `json:"warnings"`
-	Note       string               `json:"note,omitempty"`
-	Standing   aggregation.Standing `json:"standing"`
+	Run        int64              `json:"run"`
+	Connection string             `json:"connection"`
+	Resource   string             `json:"resource"`
+	Plan       string             `json:"plan"`
+	State      string             `json:"state"`
+	RetryOf    int64              `json:"retryOf,omitempty"`
+	Started    time.Time          `json:"started"`
+	Completed  time.Time          `json:"completed,omitzero"`
+	Counts     aggregation.Counts `json:"counts"`
+	Warnings   []string           `json:"warnings"`
+	Note       string             `json:"note,omitempty"`
+	Standing   standing           `json:"standing"`
+	Speed      runSpeed           `json:"speed"` // on average since it began
 }
 
 func (h *aggregateHouse) shown(ctx context.Context, run aggregation.Run) (aggregateRun, error) {
-	parts, err := h.db.Partitions(ctx, run.ID)
+	at, err := h.standing(ctx, run.ID)
+	if err != nil {
+		return aggregateRun{}, err
+	}
+	speed := runSpeed{}
+	switch {
+	case run.State == aggregation.Running:
+		speed = speedOf(at, h.expect(ctx, run), seenAt{time: run.Started}, time.Now())
+	case run.Completed.After(run.Started):
+		speed.CallsPerMinute = float64(at.Calls) / run.Completed.Sub(run.Started).Minutes()
+	}
 	return aggregateRun{
 		int64(run.ID), run.Scope.Connection, run.Scope.Resource, run.Plan, string(run.State), int64(run.RetryOf), run.Started, run.Completed,
-		run.Counts, append([]string{}, run.Warnings...), run.Note, aggregation.StandingOf(parts),
-	}, err
+		run.Counts, append([]string{}, run.Warnings...), run.Note, at, speed,
+	}, nil
 }
 
 // mostRuns is how many runs are listed.
@@ -117,7 +128,11 @@ func (h *aggregateHouse) status(ctx context.Context, out io.Writer, output forma
 	if output == asJSON {
 		return writeJSON(out, one)
 	}
-	text := aggregateLine(run, one.Standing) + "\n"
+	text := aggregateLine(run, one.Standing)
+	if speed := one.Speed.String(); speed != "" && run.State == aggregation.Running {
+		text += ", " + speed
+	}
+	text += "\n"
 	for _, note := range append([]string{run.Note, one.Standing.Waiting}, run.Warnings...) {
 		if note != "" {
 			text += "  " + note + "\n"

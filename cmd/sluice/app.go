@@ -80,7 +80,11 @@ func newApp(ctx context.Context, o options) (*App, error) {
 func (a *App) build(ctx context.Context, set *connectors.Set, folder string) (err error) {
 	var memory *proxy.PaceMemory
 	if folder != "" {
-		if a.data, err = openData(folder, a.log); err != nil {
+		does := doesServe
+		if !set.Database.IsZero() {
+			does = doesServeElse
+		}
+		if a.data, err = openData(folder, does, a.log); err != nil {
 			return err
 		}
 		memory = a.data.pace()

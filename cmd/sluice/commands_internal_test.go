@@ -141,6 +141,16 @@ func TestConnectorsListAndShow(t *testing.T) {
 	if len(page.RouteList) != lines[at].Routes || len(page.LimitList) != lines[at].Limits || people < 0 || !slices.Equal(page.RouteList[people].Limits, []string{"60/1m"}) {
 		t.Errorf("got %d routes and %d limits, want %d and %d, with 60/1m on GET /api/people/{uid}", len(page.RouteList), len(page.LimitList), lines[at].Routes, lines[at].Limits)
 	}
+	if len(page.ResourceList) != 5 || page.ResourceList[0].Name != "people" || !slices.Contains(page.ResourceList[0].Entitlements, "groups") {
+		t.Fatalf("got resources %+v, want people first of five", page.ResourceList)
+	}
+	if p := page.ResourceList[0].Plans; len(p) != 2 || p[0].Name != "detail" || p[0].Detail != "GET /api/people/{key}" || p[0].If != "" || !slices.Contains(p[1].Joins, "groups") || p[1].If == "" {
+		t.Errorf("got plans %+v, want detail, and inverted with its joins and condition", p)
+	}
+	_, out, _ = command(t, nil, "connectors", "show", "teamdynamix")
+	if want := regexp.MustCompile(`\npeople +user +detail +GET /api/people/userlist +- +GET /api/people/\{key\} +applications, `); !want.MatchString(out) {
+		t.Errorf("got no %s in\n%s", want, out)
+	}
 	for args, want := range map[string]string{"connectors list": "NAME ", "connectors show teamdynamix": "GET /api/people/{uid}"} {
 		if code, out, errs := command(t, nil, strings.Fields(args)...); code != exitOK || !strings.Contains(out, want) {
 			t.Errorf("sluice %s: got exit code %d, %s and no %q in\n%s", args, code, errs, want, out)

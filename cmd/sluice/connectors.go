@@ -45,6 +45,8 @@ type connectorPage struct {
 	Penalty     string      `json:"penalty,omitempty"` // of learned limits
 	RouteList   []routeLine `json:"routeList"`
 	LimitList   []limitLine `json:"limitList"`
+	// ResourceList is what can be aggregated.
+	ResourceList []resourceLine `json:"resourceList"`
 }
 
 type routeLine struct {
@@ -99,7 +101,7 @@ func connectorsListCommand(env environment) *cobra.Command {
 }
 
 func connectorsShowCommand(env environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "Show a connector's routes, limits, sign-in and transforms", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show NAME", Short: "Show a connector's routes, limits, sign-in, transforms and resources", Args: cobra.ExactArgs(1)}
 	from := sourceFlag(cmd, env)
 	output := formatFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
@@ -149,7 +151,7 @@ func signInOf(a *connectors.Auth) string {
 
 func pageOf(set *connectors.Set, c *connectors.Connector) connectorPage {
 	p := connectorPage{connectorLine: lineOf(set, c), Docs: c.Docs, Credentials: append([]string{}, c.Credentials...), LearnLimits: c.LearnLimits,
-		RouteList: []routeLine{}, LimitList: []limitLine{}}
+		RouteList: []routeLine{}, LimitList: []limitLine{}, ResourceList: resourcesOf(c)}
 	if c.Base != nil {
 		p.BaseURL = c.Base.String()
 	}
@@ -232,7 +234,7 @@ func (p connectorPage) text(out io.Writer) error {
 		}
 		limits = append(limits, []string{}, []string{note})
 	}
-	return errors.Join(writeTable(out, facts), writeTable(out, routes), writeTable(out, limits))
+	return errors.Join(writeTable(out, facts), writeTable(out, routes), writeTable(out, limits), writeTable(out, resourceRows(p.ResourceList)))
 }
 
 func (l limitLine) row() []string {

@@ -38,12 +38,12 @@ type dataFolder struct {
 	failing bool   // the latest save failed, and the log has said so
 }
 
-// openData makes the folder, if need be, makes it this process's own, and tries whether it can be written.
-func openData(path string, log *slog.Logger) (*dataFolder, error) {
+// openData makes the folder, if need be, makes it this process's own for what it does there, and tries whether it can be written.
+func openData(path, does string, log *slog.Logger) (*dataFolder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w; name another one with --data, or leave it out and start without a memory", err)
 	}
-	lock, err := lockFolder(path)
+	lock, err := lockFolder(path, does)
 	if err != nil {
 		return nil, err
 	}

@@ -160,7 +160,7 @@ func TestDataTriesAgain(t *testing.T) {
 	t.Parallel()
 	log := &logText{}
 	folder := filepath.Join(t.TempDir(), "data")
-	d, err := openData(folder, slog.New(slog.NewTextHandler(log, nil)))
+	d, err := openData(folder, doesServe, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func TestMigrateSaysVersions(t *testing.T) {
 func TestDatabaseCommandsRefuse(t *testing.T) {
 	t.Parallel()
 	empty, folder := t.TempDir(), t.TempDir()
-	lock, err := lockFolder(folder)
+	lock, err := lockFolder(folder, doesServe)
 	if err != nil {
 		t.Fatal(err)
 	}

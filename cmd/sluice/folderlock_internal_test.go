@@ -17,6 +17,9 @@ import (
 // heldFolder tells a child of a test which folder to hold.
 const heldFolder = "TEST_HOLDS_FOLDER"
 
+// heldFor tells it what it shall say that it does there.
+const heldFor = "TEST_HOLDS_FOLDER_FOR"
+
 // TestFolderLockChild is the other process of TestFolderIsOneProcesses: it holds a folder until its standard input ends.
 func TestFolderLockChild(t *testing.T) {
 	t.Parallel()
@@ -24,7 +27,7 @@ func TestFolderLockChild(t *testing.T) {
 	if folder == "" {
 		t.Skip("it is the child of another test")
 	}
-	lock, err := lockFolder(folder)
+	lock, err := lockFolder(folder, os.Getenv(heldFor))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +42,7 @@ func TestFolderIsOneProcesses(t *testing.T) {
 	r := newRig(t, plainConfig, teamdynamix.Options{})
 	r.data = t.TempDir()
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFolderLockChild$")
-	child.Env = append(os.Environ(), heldFolder+"="+r.data)
+	child.Env = append(os.Environ(), heldFolder+"="+r.data, heldFor+"="+doesServe)
 	in, err := child.StdinPipe() // open as long as the test runs
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +60,7 @@ func TestFolderIsOneProcesses(t *testing.T) {
 	}
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"serve", "--config", r.folder, "--data", r.data}, nil, strings.NewReader(""), &stdout, &stderr)
-	want := fmt.Sprintf("the data folder %s is in use by another sluice, process %d; stop that one", r.data, child.Process.Pid)
+	want := fmt.Sprintf("the data folder %s is in use by another sluice, process %d (serve); stop that one", r.data, child.Process.Pid)
 	if code != exitBlocked || !strings.Contains(stderr.String(), want) {
 		t.Errorf("a second process: got exit code %d and %q, want %d and %q", code, &stderr, exitBlocked, want)
 	}
@@ -67,7 +70,7 @@ func TestFolderIsOneProcesses(t *testing.T) {
 	_ = child.Wait() // it was killed
 	r.start()
 	text, err := os.ReadFile(filepath.Join(r.data, lockName))
-	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(os.Getpid()) {
+	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(os.Getpid())+" serve" {
 		t.Errorf("after the kill: got %q, %v; want the folder held by %d", text, err, os.Getpid())
 	}
 	r.again() // a stop lets go of it

@@ -34,7 +34,7 @@ opened, or is a newer sluice's.`,
 			return err
 		}
 		if options.Dir != "" {
-			data, err := openData(options.Dir, nil)
+			data, err := openData(options.Dir, doesMigrate, nil)
 			if err != nil {
 				return exitWith(exitBlocked, err)
 			}

@@ -58,7 +58,7 @@ Exits with 1 when the new database is not empty or the old one has work that is 
 		if err := haveSQLite(*data); err != nil {
 			return err
 		}
-		folder, err := openData(*data, nil)
+		folder, err := openData(*data, doesMove, nil)
 		if err != nil {
 			return exitWith(exitBlocked, err)
 		}

@@ -91,6 +91,9 @@ func testFailures(t *testing.T, b *bench) {
 		}
 	}
 	want := []store.Failure{failed("a", "500"), failed("b", "503"), failed("c", "timeout")}
+	if n, err := b.db.Failed(t.Context(), run.ID); n != 3 || err != nil {
+		t.Errorf("how many failed: got %d and %v, want 3", n, err)
+	}
 	if diff := cmp.Diff(want, collect(t, b.db.Failures(t.Context(), run.ID))); diff != "" {
 		t.Errorf("failures (- want, + got):\n%s", diff)
 	}

@@ -33,6 +33,8 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"failures are kept, and taken back":                   testFailures,
 		"text that no database keeps is refused":              testText,
 		"what was staged is forgotten when the run is over":   testForget,
+		"what nobody needs is dropped":                        testTidy,
+		"a run that is over for long is not resumed":          testResumeWithin,
 		"a commit makes facts the snapshot":                   testCommit,
 		"who was written to is read again":                    testTouch,
 		"a commit of another revision is refused":             testRevision,
