@@ -127,29 +127,62 @@ func (r *Runner) facts(ctx context.Context, s subject, origin Origin) iter.Seq2[
 	}
 }
 
-// ask asks the vendor for each account that a listing by numbers does not have: somebody who left while it was read makes it pass
-// another over. Who answers is there and unchanged.
+// ask sees to the accounts that a listing by numbers does not have: somebody who left while it was read makes it pass another over. The
+// vendor is asked for each. Where the plan has no call for that, the account counts as there until the next run misses it too, unless an
+// operator has said that it is gone.
 func (r *Runner) ask(ctx context.Context, s subject, reader *Reader, work Work) error {
-	for change, err := range changes(ctx, r.Store, s.run, nil) {
+	passedOver := 0
+	for missing, err := range r.missing(ctx, s.run) {
 		if err != nil {
 			return err
 		}
-		if change.Kind != Deleted {
-			continue
-		}
-		gone, known, err := reader.Gone(ctx, change.ID)
+		gone, known, err := reader.Gone(ctx, missing.ID)
 		switch {
 		case err != nil:
 			return err
 		case !known:
-			return work.Warn(ctx, "the plan has no call for one account, so who is missing in a listing by numbers of rows was not asked for")
-		case !gone:
-			if err := work.Settle(ctx, []Settled{{Record: Record{ID: change.ID}}}); err != nil {
-				return err
+			gone = s.run.Approved || missing.RowHash == missedHash
+		}
+		if gone {
+			continue
+		}
+		there := Record{ID: missing.ID}
+		if !known {
+			passedOver++
+			there.Account, there.RowHash, there.ReadAt = missing.Account, missedHash, missing.ReadAt
+		}
+		if err := work.Settle(ctx, []Settled{{Record: there}}); err != nil {
+			return err
+		}
+	}
+	if passedOver == 0 {
+		return nil
+	}
+	return work.Warn(ctx, thousands(passedOver)+" accounts are missing in a listing by numbers of rows, which passes somebody over when another leaves "+
+		"while it is read; they count as gone if the next run misses them too")
+}
+
+// missedHash stands in the snapshot for the hash of a row that the last listing did not have.
+const missedHash = "missed"
+
+// missing walks the accounts of the snapshot that a run has not seen.
+func (r *Runner) missing(ctx context.Context, run Run) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		old, stopOld := pull("snapshot", stored(r.Store.Before(ctx, run.Scope)))
+		defer stopOld()
+		now, stopNow := pull("run", stored(r.Store.Staged(ctx, run.ID)))
+		defer stopNow()
+		for pair, err := range pairs(old, now) {
+			switch {
+			case err != nil:
+				yield(Record{}, err)
+				return
+			case pair[0] == nil || pair[1] != nil:
+			case !yield(*pair[0], nil):
+				return
 			}
 		}
 	}
-	return nil
 }
 
 // hold stops a run until an operator approves it.

@@ -63,6 +63,7 @@ func (f *mockFlags) declare(cmd *cobra.Command) {
 	flags.IntVar(&v.SecurityRoles, "security-roles", 8, "global security roles")
 	flags.IntVar(&v.FunctionalRoles, "functional-roles", 12, "functional roles")
 	flags.IntVar(&v.Accounts, "accounts", 25, "accounts (departments)")
+	flags.Float64Var(&v.OrgApplicationShare, "org-application-share", 0.3, "share (0 to 1) of the users who have each platform application, with a role in it")
 	flags.Int64Var(&v.Seed, "seed", 1, "the same seed gives the same people, ids and secrets")
 
 	flags.StringVar(&v.BEID, "beid", "", "the organisation's GUID (from the seed)")
@@ -111,7 +112,10 @@ func (f *mockFlags) run(cmd *cobra.Command, env environment) error {
 // options reads the flags that are more than a value.
 func (f *mockFlags) options() (teamdynamix.Options, error) {
 	o := f.vendor
-	for name, share := range map[string]float64{"competitor": o.Competitor, "error-rate": o.ErrorRate, "drop-rate": o.DropRate} {
+	shares := map[string]float64{
+		"competitor": o.Competitor, "error-rate": o.ErrorRate, "drop-rate": o.DropRate, "org-application-share": o.OrgApplicationShare,
+	}
+	for name, share := range shares {
 		if share < 0 || share > 1 {
 			return o, usagef("--%s is %v, must be a share from 0 to 1", name, share)
 		}
@@ -121,6 +125,9 @@ func (f *mockFlags) options() (teamdynamix.Options, error) {
 		return o, usagef("--window-scale is %v, must be greater than 0", o.WindowScale)
 	case o.People < 1:
 		return o, usagef("--people is %d, must be at least 1", o.People)
+	}
+	if o.OrgApplicationShare == 0 {
+		o.OrgApplicationShare = -1 // zero would be the mock's default
 	}
 	for _, text := range f.logins {
 		user, password, ok := strings.Cut(text, ":")

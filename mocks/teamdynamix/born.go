@@ -77,7 +77,7 @@ func (g *population) orgAppsOf(i int, out []orgApplication) []orgApplication {
 	}
 	for j, app := range platformApplications {
 		h := g.draw(saltOrgApps, i<<2|j)
-		if h%10 >= 3 {
+		if h%10_000 >= g.orgApps {
 			continue
 		}
 		out = append(out, orgApplication{

@@ -19,6 +19,10 @@ type Options struct {
 	FunctionalRoles int // [12]
 	Accounts        int // "Acct/Dept" in the vendor's words: departments [25]
 
+	// OrgApplicationShare is the share (0..1) of the Users who have each of the three platform applications [0.3, G]: who works in
+	// one has a role in it that only their own document tells.
+	OrgApplicationShare float64
+
 	// Who may sign in.
 	BEID           string        // the organisation's GUID for loginadmin [from Seed]
 	WebServicesKey string        // the GUID that goes with it [from Seed]
@@ -87,6 +91,9 @@ func (o Options) withDefaults() Options {
 		if *n.field == 0 {
 			*n.field = n.value
 		}
+	}
+	if o.OrgApplicationShare == 0 {
+		o.OrgApplicationShare = 0.3
 	}
 	seed := newPopulation(o)
 	if o.BEID == "" {

@@ -12,6 +12,7 @@ import (
 type population struct {
 	seed                                                      uint64
 	people, groups, roles, functionalRoles, accounts, stdApps int
+	orgApps                                                   uint64 // of ten thousand Users, how many have a platform application
 	beid                                                      string
 	apps                                                      []string
 }
@@ -51,6 +52,7 @@ func newPopulation(o Options) population {
 	g := population{
 		seed: mix(uint64(o.Seed)), people: max(0, o.People), groups: max(0, o.Groups), roles: max(0, o.SecurityRoles),
 		functionalRoles: max(0, o.FunctionalRoles), accounts: max(0, o.Accounts), stdApps: max(0, o.Applications), beid: o.BEID,
+		orgApps: uint64(10_000 * min(max(0, o.OrgApplicationShare), 1)),
 	}
 	g.apps = numbered(standardApplications, g.stdApps)
 	return g

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"sluice/aggregation"
+	"sluice/store"
+	"sluice/store/storetest"
+	"sluice/triggers"
+)
+
+// directory is a vendor that lists people by numbers of rows, two at a time, and has no call for one of them.
+type directory struct {
+	people []string
+	leaves string // who leaves after the first page
+}
+
+func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start, err := strconv.Atoi(r.URL.Query().Get("start"))
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	rows := []map[string]string{}
+	for _, id := range d.people[min(start, len(d.people)):min(start+2, len(d.people))] {
+		rows = append(rows, map[string]string{"id": id})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(rows)
+	if start == 0 && d.leaves != "" {
+		d.people = slices.DeleteFunc(slices.Clone(d.people), func(id string) bool { return id == d.leaves })
+	}
+}
+
+// Whoever is passed over because another left while the list was read is not gone; who is missing twice is, and so is who an operator says.
+func TestAggregateOfAListThatMoves(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		vendor := &directory{people: []string{"a", "b", "c", "d", "e"}}
+		b := directoryBench(t, vendor, fresh())
+		h := b.house(true)
+		run := func() aggregation.Run {
+			started, err := h.runner.Start(t.Context(), aggregation.Scope{Connection: "tdx", Resource: "people"}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b.over(h, started.ID, aggregation.Completed)
+		}
+		run()
+		_, seq := b.events(h, 0)
+		expect := func(what string, warned bool, deleted ...string) {
+			t.Helper()
+			got := run()
+			events, last := b.events(h, seq)
+			seq = last
+			var gone []string
+			for _, e := range events[triggers.IdentityDeleted] {
+				gone = append(gone, e.Subject)
+			}
+			if !slices.Equal(gone, deleted) || (len(got.Warnings) > 0) != warned || len(events[triggers.IdentityCreated]) > 0 {
+				t.Errorf("%s: got %v gone, warnings %q, %d created; want %v gone, a warning: %v, nobody created",
+					what, gone, got.Warnings, len(events[triggers.IdentityCreated]), deleted, warned)
+			}
+		}
+		vendor.leaves = "a"
+		expect("a leaves behind the reader's back, and c is passed over", true)
+		vendor.leaves = ""
+		expect("c is there again, and a is missing for the first time", true)
+		expect("a is missing twice", false, "a")
+		expect("all as before", false)
+	})
+}
+
+func directoryBench(t *testing.T, vendor http.Handler, options store.Options) *aggregateBench {
+	t.Helper()
+	server := httptest.NewServer(vendor)
+	t.Cleanup(server.Close)
+	b := &aggregateBench{T: t, options: options, folder: t.TempDir()}
+	for name, text := range map[string]string{
+		"connectors/directory.yaml": `name: directory
+resources:
+  people:
+    kind: user
+    key: .id
+    plans: {list: {list: {call: GET /users, paging: {offset: {param: start, size: 2}}}}}
+    account: {name: .id}
+`,
+		"sluice.yaml": fmt.Sprintf(`listeners: {main: {address: "127.0.0.1:0"}}
+connections:
+  tdx: {connector: directory, base_url: %q, allow_networks: [127.0.0.0/8]}
+`, server.URL),
+	} {
+		path := filepath.Join(b.folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if b.set, err = (source{path: b.folder}).set(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
