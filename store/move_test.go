@@ -16,18 +16,18 @@ import (
 )
 
 // full is a database with something in every table that is moved.
-func full(t *testing.T, db *store.DB) (open store.Run) {
+func full(t *testing.T, db *store.DB) (open aggregation.Run) {
 	t.Helper()
 	ctx := t.Context()
 	run := staged(t, db, 1200)
-	if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{Events: []triggers.Event{{ID: "completed"}}}); err != nil {
+	if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{Events: []triggers.Event{{ID: "completed"}}}); err != nil {
 		t.Fatal(err)
 	}
 	open = staged(t, db, 7)
-	if err := db.AddPartitions(ctx, open.ID, store.Partition{Name: "b"}); err != nil {
+	if err := db.AddPartitions(ctx, open.ID, aggregation.Partition{Name: "b"}); err != nil {
 		t.Fatal(err)
 	}
-	claim, err := db.Claim(ctx, store.Want{Run: open.ID, Owner: "a"})
+	claim, err := db.Claim(ctx, aggregation.Want{Run: open.ID, Owner: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +65,8 @@ func TestMove(t *testing.T) {
 			if err := store.Move(ctx, from, to, func(string, int64, int64) {}); !errors.Is(err, store.ErrNotEmpty) {
 				t.Errorf("move again: got %v, want %v", err, store.ErrNotEmpty)
 			}
-			if _, err := to.StartRun(ctx, people, ""); !errors.Is(err, store.ErrOpenRun) {
-				t.Errorf("start a run beside the one that was moved: got %v, want %v", err, store.ErrOpenRun)
+			if _, err := to.StartRun(ctx, people, ""); !errors.Is(err, aggregation.ErrOpenRun) {
+				t.Errorf("start a run beside the one that was moved: got %v, want %v", err, aggregation.ErrOpenRun)
 			}
 			if err := to.Emit(ctx, triggers.Event{ID: "next"}); err != nil {
 				t.Errorf("go on with the outbox: %v", err)
@@ -76,7 +76,7 @@ func TestMove(t *testing.T) {
 }
 
 // same holds that two databases say the same of people and their runs.
-func same(t *testing.T, from, to *store.DB, run store.Run) {
+func same(t *testing.T, from, to *store.DB, run aggregation.Run) {
 	t.Helper()
 	ctx := t.Context()
 	for name, read := range map[string]func(*store.DB) (any, error){

@@ -137,7 +137,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 		const all = 20
 		for i := range all {
-			if err := nodes[i%2].AddPartitions(ctx, run.ID, store.Partition{Name: fmt.Sprintf("%02d", i)}); err != nil {
+			if err := nodes[i%2].AddPartitions(ctx, run.ID, aggregation.Partition{Name: fmt.Sprintf("%02d", i)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -145,8 +145,8 @@ func TestTwoNodes(t *testing.T) {
 		for _, node := range nodes {
 			group.Go(func() {
 				for {
-					claim, err := node.Claim(ctx, store.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
-					if errors.Is(err, store.ErrNone) {
+					claim, err := node.Claim(ctx, aggregation.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
+					if errors.Is(err, aggregation.ErrNone) {
 						return
 					}
 					if err != nil || claim.Generation != 1 {

@@ -22,7 +22,7 @@
 //	                   ▲ ◀─Release──   │ ▲
 //	                                   └─┘ Claim by another, once the lease is over
 //
-// Each claim has a higher generation than the one before. What an old owner still writes is refused with ErrFenced.
+// Each claim has a higher generation than the one before. What an old owner still writes is refused with aggregation.ErrFenced.
 package store
 
 import (
@@ -32,7 +32,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/aggregation"
 	"sluice/proxy/pace/lease"
 )
 
@@ -53,16 +52,8 @@ type DB struct {
 	step   func(name string) error // between the steps of a commit; tests stop there
 }
 
-// What a caller may want to tell apart.
-var (
-	ErrNone       = aggregation.ErrNone
-	ErrOpenRun    = aggregation.ErrOpenRun
-	ErrState      = aggregation.ErrState
-	ErrFenced     = aggregation.ErrFenced
-	ErrUnfinished = aggregation.ErrUnfinished
-	ErrRevision   = aggregation.ErrRevision
-	ErrNewer      = errors.New("store: the database is newer than this sluice")
-)
+// ErrNewer says that a newer sluice has migrated a database. Other errors that a caller may want to tell apart are those of aggregation.
+var ErrNewer = errors.New("store: the database is newer than this sluice")
 
 // Open opens the database, makes it if it is not there, and migrates it. An error says where and what to do, and holds no secret of the
 // URL. A database that a newer sluice has migrated is ErrNewer.

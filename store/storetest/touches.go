@@ -6,14 +6,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/aggregation"
-	"sluice/store"
 )
 
 func testTouch(t *testing.T, b *bench) {
 	ctx := t.Context()
 	a, upper, other := record("a1", 1), record("B2", 1), record("c3", 1)
 	run := b.staged(people, a, upper, other)
-	if err := b.db.Commit(ctx, run.ID, 0, factsOf([]aggregation.Record{a, upper, other}), store.Closing{}); err != nil {
+	if err := b.db.Commit(ctx, run.ID, 0, factsOf([]aggregation.Record{a, upper, other}), aggregation.Closing{}); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := b.db.Touch(ctx, people, "a1", "b2", "nobody"); n != 2 || err != nil {
