@@ -166,3 +166,26 @@ func TestTwoNodes(t *testing.T) {
 		count(t, nodes[0], map[string]int64{"staged": all + 1, "partitions WHERE state = 'taken'": all})
 	})
 }
+
+// TestFilesAreOnesOwn: nobody else on the machine reads what is in the data folder.
+func TestFilesAreOnesOwn(t *testing.T) {
+	t.Parallel()
+	options := storetest.SQLite(t)
+	db := storetest.Open(t, options)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("ping: got %v, want none", err)
+	}
+	files, err := os.ReadDir(options.Dir)
+	if err != nil || len(files) < 2 {
+		t.Fatalf("files: got %v, %v, want the database and its lock", files, err)
+	}
+	for _, file := range files {
+		if info, err := file.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got mode %v, %v, want 0600", file.Name(), info.Mode(), err)
+		}
+	}
+	db.Close()
+	if err := db.Ping(t.Context()); err == nil {
+		t.Error("ping of a database that is closed: got no error, want one")
+	}
+}

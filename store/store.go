@@ -91,6 +91,13 @@ func (db *DB) Close() { db.engine.close() }
 // Where names the database for people: a file, or host, port and name; never a secret.
 func (db *DB) Where() string { return db.engine.where() }
 
+// Ping asks whether the database answers, by one read of a table: SQLite would say yes to less without a look at its file.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.read("ask the database", func(t tx) error {
+		return t.each(ctx, "SELECT id FROM scopes LIMIT 1", nil, func(scan scan) error { return scan(new(int64)) })
+	})
+}
+
 // now is the time by the clock that all nodes share.
 func (db *DB) now(ctx context.Context, t tx) (time.Time, error) {
 	if db.clock != nil {
