@@ -72,8 +72,8 @@ func scopeNumber(ctx context.Context, t tx, scope aggregation.Scope) (number int
 }
 
 // MoveRun takes a run to another state than Completed and, in the same transaction, tells of it by events. A note says why. Moving a held
-// run to Running approves it, moving a failed or cancelled one resumes it; its partitions are then ready, with jobs. ErrState: it is in none from which the new one follows;
-// ErrOpenRun: another run of the scope was begun meanwhile; ErrNone: there is no such run.
+// run to Running approves it, moving a failed or cancelled one resumes it; its partitions are then ready, with jobs. ErrState: it is
+// in none from which the new one follows, or would go on although a later run of its scope was committed; ErrOpenRun: another run of the scope was begun meanwhile; ErrNone: there is no such run.
 func (db *DB) MoveRun(ctx context.Context, id aggregation.RunID, to aggregation.State, note string, events ...triggers.Event) error {
 	return db.write(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
 		run, err := oneRun(ctx, t, id, " FOR UPDATE OF r")
@@ -107,10 +107,25 @@ func (db *DB) MoveRun(ctx context.Context, id aggregation.RunID, to aggregation.
 // completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one.
 func (db *DB) completion(ctx context.Context, t tx, id aggregation.RunID, to aggregation.State) (us int64, err error) {
 	if to == aggregation.Running || to == aggregation.Held {
-		return 0, alone(ctx, t, id)
+		if err := alone(ctx, t, id); err != nil || to == aggregation.Held {
+			return 0, err
+		}
+		return 0, latest(ctx, t, id) // after it: one that was running is refused there, and one that has just ended here
 	}
 	now, err := db.now(ctx, t)
 	return micros(now), err
+}
+
+// latest makes sure that no later run of the scope was committed. What this one has read is older than the snapshot by now: whoever came
+// since would be missing in it, and count as gone.
+func latest(ctx context.Context, t tx, id aggregation.RunID) error {
+	var later int64
+	err := t.one(ctx, `SELECT COALESCE(MAX(o.id), 0) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id > r.id
+		WHERE r.id = ? AND o.state = 'completed'`, []any{int64(id)}, &later)
+	if err == nil && later > 0 {
+		err = fmt.Errorf("%w: run %d is later and was committed, so begin a new one", aggregation.ErrState, later)
+	}
+	return err
 }
 
 // alone makes sure that no other run of the scope is running or held.
