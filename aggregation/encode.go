@@ -69,17 +69,7 @@ func Parse(account json.RawMessage) (Account, error) {
 	return a, nil
 }
 
-// RowHash is what a listing's row is recognised by: 32 hex characters of the SHA-256 of its canonical JSON. Rows that differ only in the
-// order of their members have one hash.
-func RowHash(row any) (string, error) {
-	b, err := canonicalJSON(row)
-	if err != nil {
-		return "", err
-	}
-	return hashOf(b), nil
-}
-
-// hashOf shortens a SHA-256 to 128 bits: enough to tell the versions of one row apart, and half the memory for 500,000 of them.
+// hashOf is what a listing's row is recognised by, once its JSON is canonical. It shortens a SHA-256 to 128 bits: enough to tell the versions of one row apart, and half the memory for 500,000 of them.
 func hashOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])

@@ -61,24 +61,6 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestRowHash(t *testing.T) {
-	t.Parallel()
-	hash := func(row any) string {
-		h, err := aggregation.RowHash(row)
-		if err != nil || len(h) != 32 {
-			t.Fatalf("hash: got %q, %v, want 32 characters", h, err)
-		}
-		return h
-	}
-	a := hash(map[string]any{"a": json.Number("1"), "b": "x"})
-	if b := hash(map[string]any{"b": "x", "a": json.Number("1")}); a != b {
-		t.Errorf("hash in another order: got %s, want %s", b, a)
-	}
-	if b := hash(map[string]any{"b": "x", "a": json.Number("1.0")}); a == b {
-		t.Error("hash of another row: got the same")
-	}
-}
-
 func TestMap(t *testing.T) {
 	t.Parallel()
 	full := connectors.Mapping{

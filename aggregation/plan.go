@@ -134,9 +134,6 @@ func (b Budget) perMinute(r *connectors.Rule) float64 {
 	return rate
 }
 
-// String is the estimate for people: "55,000 calls, 240/min on 4 addresses: 3.8 h".
-func (e Estimate) String() string { return e.words(thousands(e.Calls) + " calls") }
-
 // Named is an estimate of the same reading under other circumstances.
 type Named struct {
 	Name string // "on 4", "inverted"
@@ -152,6 +149,9 @@ func (e Estimate) Words(accounts int, resource string, others ...Named) string {
 	}
 	return out
 }
+
+// String is the estimate without a word of what is read: "55,000 calls, 240/min on 4 addresses: 3.8 h".
+func (e Estimate) String() string { return e.words(thousands(e.Calls) + " calls") }
 
 func (e Estimate) words(what string) string {
 	out := []string{what}

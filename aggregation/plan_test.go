@@ -33,7 +33,8 @@ func TestEstimate(t *testing.T) {
 		"nothing":          {nil, aggregation.Budget{}, "0 calls: 0 s"},
 		"days":             {[]aggregation.Load{{Rule: sixty, Calls: 500_000}}, aggregation.Budget{}, "500,000 calls, 60/min on 1 address: 5.8 d"},
 	} {
-		if got := aggregation.Estimated(tt.loads, tt.budget).String(); got != tt.want {
+		e := aggregation.Estimated(tt.loads, tt.budget)
+		if got := e.Words(e.Calls, "calls"); got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
 	}

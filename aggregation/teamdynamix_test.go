@@ -18,7 +18,8 @@ import (
 	"sluice/transforms"
 )
 
-// q compiles a program, with all variables that any place has.
+// q compiles a program, with all variables that any place has. It panics, because the lists below are made before any test has a t; the run
+// then says which program it is.
 func q(source string, variables ...string) *transforms.Query {
 	compiled, err := transforms.CompileQuery(source, variables...)
 	if err != nil {

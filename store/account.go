@@ -17,7 +17,7 @@ const mostPage = 250
 func (db *DB) Revision(ctx context.Context, scope aggregation.Scope) (revision int64, err error) {
 	err = db.read("revision of the snapshot", func(t tx) error {
 		err := t.one(ctx, "SELECT revision FROM scopes WHERE connection = ? AND resource = ?", []any{scope.Connection, scope.Resource}, &revision)
-		if errors.Is(err, ErrNone) {
+		if errors.Is(err, aggregation.ErrNone) {
 			return nil
 		}
 		return err
@@ -35,12 +35,12 @@ func (db *DB) Before(ctx context.Context, scope aggregation.Scope) iter.Seq2[agg
 }
 
 // Staged walks what was staged for a run, in the order of the ids' bytes.
-func (db *DB) Staged(ctx context.Context, run RunID) iter.Seq2[aggregation.Record, error] {
+func (db *DB) Staged(ctx context.Context, run aggregation.RunID) iter.Seq2[aggregation.Record, error] {
 	return db.StagedAfter(ctx, run, "")
 }
 
 // StagedAfter is Staged from behind an id: where a worker goes on, or where its partition begins.
-func (db *DB) StagedAfter(ctx context.Context, run RunID, id string) iter.Seq2[aggregation.Record, error] {
+func (db *DB) StagedAfter(ctx context.Context, run aggregation.RunID, id string) iter.Seq2[aggregation.Record, error] {
 	return pages(ctx, db, fmt.Sprintf("what was staged for run %d", run), "SELECT id, account, row_hash, read_at FROM staged WHERE run = ?",
 		[]any{int64(run)}, id, scanRecord)
 }

@@ -25,10 +25,10 @@ func BenchmarkCommit(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := db.AddPartitions(ctx, run.ID, store.Partition{Name: "all"}); err != nil {
+			if err := db.AddPartitions(ctx, run.ID, aggregation.Partition{Name: "all"}); err != nil {
 				b.Fatal(err)
 			}
-			claim, err := db.Claim(ctx, store.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
+			claim, err := db.Claim(ctx, aggregation.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func BenchmarkCommit(b *testing.B) {
 				b.Fatal(err)
 			}
 			began = time.Now()
-			if err := db.Commit(ctx, run.ID, 0, facts(b, db, run.ID, fmt.Sprint(n)), store.Closing{}); err != nil {
+			if err := db.Commit(ctx, run.ID, 0, facts(b, db, run.ID, fmt.Sprint(n)), aggregation.Closing{}); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportMetric(people/time.Since(began).Seconds(), "committed/s")
@@ -67,13 +67,13 @@ func BenchmarkPages(b *testing.B) {
 			b.Fatal(err)
 		}
 		account := json.RawMessage(`{"a":"` + strings.Repeat("x", 1000) + `"}`)
-		if err := db.Commit(ctx, run.ID, 0, func(yield func(store.Fact, error) bool) {
+		if err := db.Commit(ctx, run.ID, 0, func(yield func(aggregation.Fact, error) bool) {
 			for i := range people {
-				if !yield(store.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: fmt.Sprintf("%08d", i), After: account}}, nil) {
+				if !yield(aggregation.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: fmt.Sprintf("%08d", i), After: account}}, nil) {
 					return
 				}
 			}
-		}, store.Closing{}); err != nil {
+		}, aggregation.Closing{}); err != nil {
 			b.Fatal(err)
 		}
 		for b.Loop() {

@@ -21,7 +21,7 @@ import (
 //
 // ErrRevision: the snapshot was committed by another run meanwhile; ErrUnfinished: a partition is not done; ErrState: the run is not
 // running, which after an error of the connection may mean that this very commit was done.
-func (db *DB) Commit(ctx context.Context, run RunID, expected int64, facts iter.Seq2[Fact, error], closing Closing) error {
+func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64, facts iter.Seq2[aggregation.Fact, error], closing aggregation.Closing) error {
 	return db.write(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
 		var scope int64
 		steps := []struct {
@@ -47,13 +47,13 @@ func (db *DB) Commit(ctx context.Context, run RunID, expected int64, facts iter.
 }
 
 // complete marks the run, which locks it, and finds its scope.
-func (db *DB) complete(ctx context.Context, t tx, run RunID, c Closing) (scope int64, err error) {
+func (db *DB) complete(ctx context.Context, t tx, run aggregation.RunID, c aggregation.Closing) (scope int64, err error) {
 	var state string
 	if err := t.one(ctx, "SELECT scope, state FROM runs WHERE id = ? FOR UPDATE", []any{int64(run)}, &scope, &state); err != nil {
 		return 0, err
 	}
-	if state != string(Running) {
-		return 0, fmt.Errorf("%w: it is %s", ErrState, state)
+	if state != string(aggregation.Running) {
+		return 0, fmt.Errorf("%w: it is %s", aggregation.ErrState, state)
 	}
 	if c.Claim.Name != "" {
 		if err := db.hold(ctx, t, c.Claim, "done", 0); err != nil {
@@ -66,7 +66,7 @@ func (db *DB) complete(ctx context.Context, t tx, run RunID, c Closing) (scope i
 		return 0, err
 	}
 	if open > 0 {
-		return 0, fmt.Errorf("%w: %d", ErrUnfinished, open)
+		return 0, fmt.Errorf("%w: %d", aggregation.ErrUnfinished, open)
 	}
 	now, err := db.now(ctx, t)
 	if err != nil {
@@ -79,7 +79,7 @@ func (db *DB) complete(ctx context.Context, t tx, run RunID, c Closing) (scope i
 		return 0, err
 	}
 	_, err = t.exec(ctx, "UPDATE runs SET state = ?, completed = ?, counts = ?, errors = ?, warnings = ?, note = '' WHERE id = ?",
-		string(Completed), micros(now), string(counts), string(errs), string(warnings), int64(run))
+		string(aggregation.Completed), micros(now), string(counts), string(errs), string(warnings), int64(run))
 	return scope, err
 }
 
@@ -87,14 +87,14 @@ func (db *DB) complete(ctx context.Context, t tx, run RunID, c Closing) (scope i
 func raise(ctx context.Context, t tx, scope, expected int64) error {
 	n, err := t.exec(ctx, "UPDATE scopes SET revision = revision + 1 WHERE id = ? AND revision = ?", scope, expected)
 	if err == nil && n == 0 {
-		err = fmt.Errorf("%w: its revision is not %d any more", ErrRevision, expected)
+		err = fmt.Errorf("%w: its revision is not %d any more", aggregation.ErrRevision, expected)
 	}
 	return err
 }
 
 // apply writes facts a hundred at a time.
-func apply(ctx context.Context, t tx, scope int64, facts iter.Seq2[Fact, error]) error {
-	batch := make([]Fact, 0, mostRows)
+func apply(ctx context.Context, t tx, scope int64, facts iter.Seq2[aggregation.Fact, error]) error {
+	batch := make([]aggregation.Fact, 0, mostRows)
 	for fact, err := range facts {
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func apply(ctx context.Context, t tx, scope int64, facts iter.Seq2[Fact, error])
 	return applyBatch(ctx, t, scope, batch)
 }
 
-func applyBatch(ctx context.Context, t tx, scope int64, batch []Fact) error {
+func applyBatch(ctx context.Context, t tx, scope int64, batch []aggregation.Fact) error {
 	var kept []aggregation.Change
 	var gone []any
 	var events []triggers.Event
@@ -141,10 +141,12 @@ func applyBatch(ctx context.Context, t tx, scope int64, batch []Fact) error {
 }
 
 // takeHashes notes with which row each account was read, and when. An account whose detail was not read keeps the old ones, so that the
-// next run sees that its row has changed; so does one that is not in the snapshot as it was read.
-func takeHashes(ctx context.Context, t tx, scope int64, run RunID) error {
+// next run sees that its row has changed; so does one that is not in the snapshot as it was read, and one that was touched since the run
+// began: the run may have read it before somebody wrote to it.
+func takeHashes(ctx context.Context, t tx, scope int64, run aggregation.RunID) error {
 	_, err := t.exec(ctx, `UPDATE accounts SET row_hash = staged.row_hash, read_at = staged.read_at FROM staged
 		WHERE accounts.scope = ? AND staged.run = ? AND staged.id = accounts.id AND staged.account = accounts.account
-		AND (staged.row_hash <> accounts.row_hash OR staged.read_at <> accounts.read_at)`, scope, int64(run))
+		AND (staged.row_hash <> accounts.row_hash OR staged.read_at <> accounts.read_at)
+		AND NOT (accounts.row_hash = '' AND accounts.read_at >= (SELECT started FROM runs WHERE id = ?))`, scope, int64(run), int64(run))
 	return err
 }

@@ -17,17 +17,17 @@ import (
 var people = aggregation.Scope{Connection: "acme", Resource: "people"}
 
 // staged is a run with n accounts read, whose partition is done.
-func staged(t *testing.T, db *store.DB, n int) store.Run {
+func staged(t *testing.T, db *store.DB, n int) aggregation.Run {
 	t.Helper()
 	ctx := t.Context()
 	run, err := db.StartRun(ctx, people, "detail")
 	if err == nil {
-		err = db.AddPartitions(ctx, run.ID, store.Partition{Name: "all"})
+		err = db.AddPartitions(ctx, run.ID, aggregation.Partition{Name: "all"})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	claim, err := db.Claim(ctx, store.Want{Run: run.ID, Owner: "a", Lease: time.Minute})
+	claim, err := db.Claim(ctx, aggregation.Want{Run: run.ID, Owner: "a", Lease: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,10 +42,10 @@ func staged(t *testing.T, db *store.DB, n int) store.Run {
 }
 
 // facts are those of what was staged, an event each, whose ids begin with a word.
-func facts(t testing.TB, db *store.DB, run store.RunID, word string) func(yield func(store.Fact, error) bool) {
-	return func(yield func(store.Fact, error) bool) {
+func facts(t testing.TB, db *store.DB, run aggregation.RunID, word string) func(yield func(aggregation.Fact, error) bool) {
+	return func(yield func(aggregation.Fact, error) bool) {
 		for r, err := range db.Staged(t.Context(), run) {
-			f := store.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: r.ID, After: r.Account}, Events: []triggers.Event{{ID: word + r.ID}}}
+			f := aggregation.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: r.ID, After: r.Account}, Events: []triggers.Event{{ID: word + r.ID}}}
 			if !yield(f, err) {
 				return
 			}
@@ -61,7 +61,7 @@ func TestCommitStops(t *testing.T) {
 		run := staged(t, db, 150)
 		steps := 0
 		commit := func() error {
-			return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{Events: []triggers.Event{{ID: "completed"}}})
+			return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{Events: []triggers.Event{{ID: "completed"}}})
 		}
 		killed := errors.New("killed")
 		for stop := 0; ; stop++ {
@@ -121,7 +121,7 @@ func TestCommitKeepsOthersOut(t *testing.T) {
 		added := make(chan error, 1)
 		db.StopAt(func(step string) error {
 			if step == "before revision" {
-				go func() { added <- db.AddPartitions(t.Context(), run.ID, store.Partition{Name: "late"}) }()
+				go func() { added <- db.AddPartitions(t.Context(), run.ID, aggregation.Partition{Name: "late"}) }()
 				select {
 				case err := <-added:
 					t.Errorf("add a partition beside a commit: got %v at once, want it to wait", err)
@@ -130,11 +130,11 @@ func TestCommitKeepsOthersOut(t *testing.T) {
 			}
 			return nil
 		})
-		if err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{}); err != nil {
+		if err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-added; !errors.Is(err, store.ErrState) {
-			t.Errorf("add a partition beside a commit: got %v, want %v", err, store.ErrState)
+		if err := <-added; !errors.Is(err, aggregation.ErrState) {
+			t.Errorf("add a partition beside a commit: got %v, want %v", err, aggregation.ErrState)
 		}
 	})
 }
@@ -147,7 +147,7 @@ func TestCommitOnFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	commit := func() error {
-		return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{})
+		return db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{})
 	}
 	wantText(t, "commit on a full disk", commit(), "the disk of", "sluice.db is full; free some space there")
 	count(t, db, map[string]int64{"accounts": 0, "events": 0, "runs WHERE state = 'running'": 1, "scopes WHERE revision = 0": 1, "staged": 3000})
@@ -167,7 +167,7 @@ func TestCommitOnReadOnlyDisk(t *testing.T) {
 	if err := db.ReadOnly(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{})
+	err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{})
 	wantText(t, "commit on a read-only disk", err, "cannot be written; let this user write both")
 	count(t, db, map[string]int64{"accounts": 0, "events": 0, "runs WHERE state = 'running'": 1})
 }

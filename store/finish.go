@@ -10,7 +10,7 @@ import (
 
 // Finish marks the partition as done and adds those that follow from it. It comes after the write that kept the last of it, and may come
 // alone when there was nothing to do. With the last partition of a run comes aggregation.CommitPartition, once.
-func (db *DB) Finish(ctx context.Context, claim Claim, then ...Partition) error {
+func (db *DB) Finish(ctx context.Context, claim aggregation.Claim, then ...aggregation.Partition) error {
 	return db.write(ctx, "finish "+claim.String(), func(t tx) error {
 		// Locked first, so that of two that finish together the later one sees that it is the last.
 		if err := t.one(ctx, "SELECT id FROM runs WHERE id = ? FOR UPDATE", []any{int64(claim.Run)}, new(int64)); err != nil {
@@ -29,13 +29,13 @@ func (db *DB) Finish(ctx context.Context, claim Claim, then ...Partition) error 
 		if open > 0 || claim.Name == aggregation.CommitPartition {
 			return nil
 		}
-		return db.addPartitions(ctx, t, claim.Run, []Partition{{Name: aggregation.CommitPartition}})
+		return db.addPartitions(ctx, t, claim.Run, []aggregation.Partition{{Name: aggregation.CommitPartition}})
 	})
 }
 
 // Pause gives the partition back for a while after a try that failed. after gets the number of tries since something was kept last; where
 // it says that there were enough, again is false and the claim stays.
-func (db *DB) Pause(ctx context.Context, claim Claim, reason string, after func(tries int) (time.Duration, bool)) (again bool, err error) {
+func (db *DB) Pause(ctx context.Context, claim aggregation.Claim, reason string, after func(tries int) (time.Duration, bool)) (again bool, err error) {
 	err = db.write(ctx, "pause "+claim.String(), func(t tx) error {
 		if err := db.hold(ctx, t, claim, "taken", claim.Lease); err != nil {
 			return err
@@ -61,7 +61,7 @@ func (db *DB) Pause(ctx context.Context, claim Claim, reason string, after func(
 }
 
 // reopen makes the partitions of a run that goes on ready, whoever had them: what an old owner still writes is refused.
-func (db *DB) reopen(ctx context.Context, t tx, run RunID) error {
+func (db *DB) reopen(ctx context.Context, t tx, run aggregation.RunID) error {
 	if _, err := t.exec(ctx, `UPDATE partitions SET state = 'open', lease_until = 0, tries = 0, reason = '', generation = generation + 1
 		WHERE run = ? AND state <> 'done'`, int64(run)); err != nil {
 		return err
@@ -73,11 +73,11 @@ func (db *DB) reopen(ctx context.Context, t tx, run RunID) error {
 // one has a data folder's: it need not wait until the leases of the one that died are over.
 func (db *DB) TakeOver(ctx context.Context) error {
 	return db.write(ctx, "take partitions over", func(t tx) error {
-		var runs []RunID
+		var runs []aggregation.RunID
 		err := t.each(ctx, "SELECT id FROM runs WHERE state = 'running' ORDER BY id", nil, func(scan scan) error {
 			var id int64
 			err := scan(&id)
-			runs = append(runs, RunID(id))
+			runs = append(runs, aggregation.RunID(id))
 			return err
 		})
 		for _, run := range runs {
@@ -91,14 +91,14 @@ func (db *DB) TakeOver(ctx context.Context) error {
 
 // RetryRun begins a run that reads the failed accounts of a completed one again, and nothing else. ErrState: that one is not completed;
 // ErrNone: none of its accounts can be read again; ErrOpenRun: the scope has a run that is not over.
-func (db *DB) RetryRun(ctx context.Context, failed RunID) (run Run, err error) {
+func (db *DB) RetryRun(ctx context.Context, failed aggregation.RunID) (run aggregation.Run, err error) {
 	err = db.write(ctx, fmt.Sprintf("retry run %d", failed), func(t tx) error {
 		old, err := oneRun(ctx, t, failed, "")
 		if err != nil {
 			return err
 		}
-		if old.State != Completed {
-			return fmt.Errorf("%w: it is %s", ErrState, old.State)
+		if old.State != aggregation.Completed {
+			return fmt.Errorf("%w: it is %s", aggregation.ErrState, old.State)
 		}
 		if run, err = db.startRun(ctx, t, old.Scope, old.Plan, failed); err != nil {
 			return err
@@ -110,9 +110,9 @@ func (db *DB) RetryRun(ctx context.Context, failed RunID) (run Run, err error) {
 			return err
 		}
 		if n == 0 {
-			return fmt.Errorf("accounts that failed and can be read again: %w", ErrNone)
+			return fmt.Errorf("accounts that failed and can be read again: %w", aggregation.ErrNone)
 		}
-		return db.addPartitions(ctx, t, run.ID, []Partition{{Name: aggregation.ListPartition}})
+		return db.addPartitions(ctx, t, run.ID, []aggregation.Partition{{Name: aggregation.ListPartition}})
 	})
 	return run, err
 }

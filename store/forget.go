@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"sluice/aggregation"
 )
 
 // ResumeWithin is how long after its end a run that has failed or was cancelled can be resumed.
@@ -12,8 +14,8 @@ const ResumeWithin = 7 * 24 * time.Hour
 
 // resumable refuses to go on with a run that is over for long, or whose scope has another snapshot by now: what it has read is older than
 // that, and its changes would undo what was seen since. It is also what permits Tidy to drop what such a run has read.
-func (db *DB) resumable(ctx context.Context, t tx, run Run) error {
-	if run.State != Failed && run.State != Cancelled {
+func (db *DB) resumable(ctx context.Context, t tx, run aggregation.Run) error {
+	if run.State != aggregation.Failed && run.State != aggregation.Cancelled {
 		return nil
 	}
 	now, err := db.now(ctx, t)
@@ -21,15 +23,15 @@ func (db *DB) resumable(ctx context.Context, t tx, run Run) error {
 		return err
 	}
 	if !run.Completed.After(now.Add(-ResumeWithin)) {
-		return fmt.Errorf("%w: it is over since %s", ErrDropped, run.Completed.Format(time.RFC3339))
+		return fmt.Errorf("%w: it is over since %s", aggregation.ErrDropped, run.Completed.Format(time.RFC3339))
 	}
 	switch err := t.one(ctx, "SELECT r.id FROM runs r WHERE r.id = ? AND "+overtaken, []any{int64(run.ID)}, new(int64)); {
-	case errors.Is(err, ErrNone):
+	case errors.Is(err, aggregation.ErrNone):
 		return nil
 	case err != nil:
 		return err
 	}
-	return fmt.Errorf("%w: another run of its scope has completed since it began", ErrDropped)
+	return fmt.Errorf("%w: another run of its scope has completed since it began", aggregation.ErrDropped)
 }
 
 // What later runs make of a run r.
@@ -48,7 +50,7 @@ const mostTidied = 100
 // do so itself, and those that cannot be resumed. Of accounts that failed in a completed run it goes once a later one has read the whole
 // scope. It may be called by many at once.
 func (db *DB) Tidy(ctx context.Context) error {
-	var old []RunID
+	var old []aggregation.RunID
 	err := db.read("look for runs whose readings nobody needs", func(t tx) error {
 		now, err := db.now(ctx, t)
 		if err != nil {
@@ -57,7 +59,7 @@ func (db *DB) Tidy(ctx context.Context) error {
 		return t.each(ctx, tidyQuery, []any{micros(now.Add(-ResumeWithin)), int64(mostTidied)}, func(scan scan) error {
 			var id int64
 			err := scan(&id)
-			old = append(old, RunID(id))
+			old = append(old, aggregation.RunID(id))
 			return err
 		})
 	})
@@ -79,7 +81,7 @@ const tidyQuery = `SELECT r.id FROM runs r WHERE CASE
 
 // Forget drops what was staged for a run that is over, in steps of a thousand, each a transaction. The run, its failures and its events
 // stay; of a completed one the accounts that failed stay for RetryRun, until a later run has read the whole scope. ErrState: it is not over.
-func (db *DB) Forget(ctx context.Context, run RunID) error {
+func (db *DB) Forget(ctx context.Context, run aggregation.RunID) error {
 	for {
 		var n int64
 		err := db.write(ctx, fmt.Sprintf("forget what was staged for run %d", run), func(t tx) (err error) {
@@ -93,18 +95,18 @@ func (db *DB) Forget(ctx context.Context, run RunID) error {
 }
 
 // forget is one step. The run is locked, so that two that forget the same one take turns.
-func forget(ctx context.Context, t tx, run RunID) (n int64, err error) {
+func forget(ctx context.Context, t tx, run aggregation.RunID) (n int64, err error) {
 	r, err := oneRun(ctx, t, run, " FOR UPDATE OF r")
 	if err != nil {
 		return 0, err
 	}
-	if r.State == Running || r.State == Held {
-		return 0, fmt.Errorf("%w: it is %s", ErrState, r.State)
+	if r.State == aggregation.Running || r.State == aggregation.Held {
+		return 0, fmt.Errorf("%w: it is %s", aggregation.ErrState, r.State)
 	}
 	keep := ""
-	if r.State == Completed {
+	if r.State == aggregation.Completed {
 		switch err := t.one(ctx, "SELECT r.id FROM runs r WHERE r.id = ? AND "+replaced, []any{int64(run)}, new(int64)); {
-		case errors.Is(err, ErrNone):
+		case errors.Is(err, aggregation.ErrNone):
 			keep = " AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.run = s.run AND f.id = s.id)"
 		case err != nil:
 			return 0, err

@@ -14,6 +14,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
+
+	"sluice/aggregation"
 )
 
 // job says that somebody should look at a partition. It is a hint: a claim decides who works, so two jobs of one partition do no harm, and one
@@ -41,7 +43,7 @@ func queueName(connection string) string {
 
 // enqueue makes a job for each of some partitions of a run, in the transaction that makes them ready. The order of names keeps two who do so
 // from waiting for each other.
-func (db *DB) enqueue(ctx context.Context, t tx, run RunID, jobs []job) error {
+func (db *DB) enqueue(ctx context.Context, t tx, run aggregation.RunID, jobs []job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
@@ -68,7 +70,7 @@ func (db *DB) enqueue(ctx context.Context, t tx, run RunID, jobs []job) error {
 }
 
 // enqueueReady makes jobs for all partitions of a run that are not done.
-func (db *DB) enqueueReady(ctx context.Context, t tx, run RunID) error {
+func (db *DB) enqueueReady(ctx context.Context, t tx, run aggregation.RunID) error {
 	var jobs []job
 	err := t.each(ctx, "SELECT name FROM partitions WHERE run = ? AND state <> 'done'", []any{int64(run)}, func(scan scan) error {
 		var j job

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sluice/aggregation"
 	"sluice/proxy/pace/lease"
 )
 
@@ -95,7 +96,7 @@ func lockBook(ctx context.Context, t tx, bucket string, book *lease.Book) error 
 		if err == nil {
 			return json.Unmarshal([]byte(text), book)
 		}
-		if !errors.Is(err, ErrNone) {
+		if !errors.Is(err, aggregation.ErrNone) {
 			return err
 		}
 		if _, err := t.exec(ctx, "INSERT INTO lease_books (bucket, book) VALUES (?, '{}') ON CONFLICT DO NOTHING", bucket); err != nil {

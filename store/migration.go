@@ -116,7 +116,10 @@ func newest() (last int64, err error) {
 // other lock that outlives one. The lock ends with the process.
 func (e *sqliteEngine) migrate(ctx context.Context, under func(context.Context, migrator) error) error {
 	lock := &sqliteEngine{path: filepath.Join(filepath.Dir(e.path), "sluice.lock")}
-	var err error
+	err := ownFile(lock.path)
+	if err != nil {
+		return err
+	}
 	if lock.writer, err = sqliteDB(lock.path, map[string][]string{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(60000)"}}, 1); err != nil {
 		return err
 	}

@@ -37,11 +37,10 @@ var tables = []table{
 
 // Move copies all tables from one database into another, an empty one of the same version, and verifies the counts. It is one transaction
 // of the new database, which is either whole or still empty afterwards, and one of the old, which nobody may use meanwhile: a SQLite
-// file is locked, and with PostgreSQL the caller has stopped all nodes. Leases and jobs are not copied:
-// those of partitions are made again by the new database's sweep;
-// ErrNotDrained when a job is left. progress, if it is not nil, is
-// called after each batch.
-func Move(ctx context.Context, from, to *DB, progress func(table string, done, total int64)) error {
+// file is locked, and with PostgreSQL the caller has stopped all nodes. Leases and jobs are not copied: those of partitions are made
+// again by the new database's sweep. ErrNotEmpty and ErrNotDrained: nothing was copied. progress, if it is not nil, is called after each
+// batch, and once for a table without rows.
+func Move(ctx context.Context, from, to *DB, progress func(MoveStep)) error {
 	if err := sameVersion(ctx, from, to); err != nil {
 		return err
 	}
@@ -55,14 +54,44 @@ func Move(ctx context.Context, from, to *DB, progress func(table string, done, t
 			return fmt.Errorf("%w: %d", ErrNotDrained, jobs)
 		}
 		return to.write(ctx, "move to "+to.Where(), func(target tx) error {
-			for _, table := range tables {
-				if err := table.move(ctx, source, target, progress); err != nil {
-					return fmt.Errorf("table %s: %w", table.name, err)
-				}
-			}
-			return nil
+			return moveAll(ctx, source, target, progress)
 		})
 	})
+}
+
+// MoveStep is how far a move is.
+type MoveStep struct {
+	Table        string
+	Done, Total  int64 // rows of the table
+	Moved, InAll int64 // rows of all tables
+}
+
+// moveAll counts all tables before it copies the first, so that how far it is can be said of the whole.
+func moveAll(ctx context.Context, source, target tx, progress func(MoveStep)) error {
+	totals, step := make([]int64, len(tables)), MoveStep{}
+	for i, table := range tables {
+		var there int64
+		if err := errors.Join(table.count(ctx, target, &there), table.count(ctx, source, &totals[i])); err != nil {
+			return err
+		}
+		if there > 0 {
+			return fmt.Errorf("table %s: %w: it has %d rows", table.name, ErrNotEmpty, there)
+		}
+		step.InAll += totals[i]
+	}
+	for i, table := range tables {
+		step.Table, step.Done, step.Total = table.name, 0, totals[i]
+		err := table.move(ctx, source, target, func(rows int) {
+			step.Done, step.Moved = step.Done+int64(rows), step.Moved+int64(rows)
+			if progress != nil {
+				progress(step)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("table %s: %w", table.name, err)
+		}
+	}
+	return nil
 }
 
 func sameVersion(ctx context.Context, from, to *DB) error {
@@ -83,18 +112,13 @@ func sameVersion(ctx context.Context, from, to *DB) error {
 // mostMoved is how many rows of a table are in memory at once.
 const mostMoved = 500
 
-func (b table) move(ctx context.Context, source, target tx, progress func(string, int64, int64)) error {
-	count := "SELECT count(*) FROM " + b.name
-	var total, done int64
-	if err := target.one(ctx, count, nil, &done); err != nil {
-		return err
-	}
-	if done > 0 {
-		return fmt.Errorf("%w: it has %d rows", ErrNotEmpty, done)
-	}
-	if err := source.one(ctx, count, nil, &total); err != nil {
-		return err
-	}
+func (b table) count(ctx context.Context, t tx, rows *int64) error {
+	return t.one(ctx, "SELECT count(*) FROM "+b.name, nil, rows)
+}
+
+// move copies a table. copied hears of each batch, and of one of no rows where there is none.
+func (b table) move(ctx context.Context, source, target tx, copied func(rows int)) error {
+	done := int64(0)
 	for after := []any(nil); ; {
 		rows, err := b.page(ctx, source, after)
 		if err != nil {
@@ -108,12 +132,13 @@ func (b table) move(ctx context.Context, source, target tx, progress func(string
 		}
 		after = rows[len(rows)-1][:b.keys]
 		done += int64(len(rows))
-		if progress != nil {
-			progress(b.name, done, total)
-		}
+		copied(len(rows))
+	}
+	if done == 0 {
+		copied(0)
 	}
 	var got, still int64
-	if err := errors.Join(target.one(ctx, count, nil, &got), source.one(ctx, count, nil, &still)); err != nil {
+	if err := errors.Join(b.count(ctx, target, &got), b.count(ctx, source, &still)); err != nil {
 		return err
 	}
 	if got != still || got != done {

@@ -16,18 +16,18 @@ import (
 )
 
 // full is a database with something in every table that is moved.
-func full(t *testing.T, db *store.DB) (open store.Run) {
+func full(t *testing.T, db *store.DB) (open aggregation.Run) {
 	t.Helper()
 	ctx := t.Context()
 	run := staged(t, db, 1200)
-	if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID, "created "), store.Closing{Events: []triggers.Event{{ID: "completed"}}}); err != nil {
+	if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{Events: []triggers.Event{{ID: "completed"}}}); err != nil {
 		t.Fatal(err)
 	}
 	open = staged(t, db, 7)
-	if err := db.AddPartitions(ctx, open.ID, store.Partition{Name: "b"}); err != nil {
+	if err := db.AddPartitions(ctx, open.ID, aggregation.Partition{Name: "b"}); err != nil {
 		t.Fatal(err)
 	}
-	claim, err := db.Claim(ctx, store.Want{Run: open.ID, Owner: "a"})
+	claim, err := db.Claim(ctx, aggregation.Want{Run: open.ID, Owner: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +47,9 @@ func TestMove(t *testing.T) {
 		for name, target := range map[string]store.Options{"its own kind": fresh(), "SQLite": storetest.SQLite(t), "PostgreSQL": storetest.Postgres(t)} {
 			from, to := storetest.Open(t, fresh()), storetest.Open(t, target)
 			open := full(t, from)
-			last := make(map[string][2]int64)
-			if err := store.Move(ctx, from, to, func(table string, done, total int64) { last[table] = [2]int64{done, total} }); err != nil {
+			last, whole := make(map[string][2]int64), store.MoveStep{}
+			all := int64(0)
+			if err := store.Move(ctx, from, to, func(s store.MoveStep) { last[s.Table], whole = [2]int64{s.Done, s.Total}, s }); err != nil {
 				t.Fatalf("move to %s: %v", name, err)
 			}
 			for _, table := range store.Moved() {
@@ -57,16 +58,20 @@ func TestMove(t *testing.T) {
 					t.Errorf("table %s is empty (%v): the test must fill it", table, err)
 				}
 				count(t, to, map[string]int64{table: rows})
+				all += rows
 				if last[table] != [2]int64{rows, rows} {
 					t.Errorf("last progress of %s: got %v, want %d of %d", table, last[table], rows, rows)
 				}
 			}
+			if whole.Moved != all || whole.InAll != all {
+				t.Errorf("last progress of all: got %d of %d, want %d of as many", whole.Moved, whole.InAll, all)
+			}
 			same(t, from, to, open)
-			if err := store.Move(ctx, from, to, func(string, int64, int64) {}); !errors.Is(err, store.ErrNotEmpty) {
+			if err := store.Move(ctx, from, to, func(store.MoveStep) {}); !errors.Is(err, store.ErrNotEmpty) {
 				t.Errorf("move again: got %v, want %v", err, store.ErrNotEmpty)
 			}
-			if _, err := to.StartRun(ctx, people, ""); !errors.Is(err, store.ErrOpenRun) {
-				t.Errorf("start a run beside the one that was moved: got %v, want %v", err, store.ErrOpenRun)
+			if _, err := to.StartRun(ctx, people, ""); !errors.Is(err, aggregation.ErrOpenRun) {
+				t.Errorf("start a run beside the one that was moved: got %v, want %v", err, aggregation.ErrOpenRun)
 			}
 			if err := to.Emit(ctx, triggers.Event{ID: "next"}); err != nil {
 				t.Errorf("go on with the outbox: %v", err)
@@ -76,7 +81,7 @@ func TestMove(t *testing.T) {
 }
 
 // same holds that two databases say the same of people and their runs.
-func same(t *testing.T, from, to *store.DB, run store.Run) {
+func same(t *testing.T, from, to *store.DB, run aggregation.Run) {
 	t.Helper()
 	ctx := t.Context()
 	for name, read := range map[string]func(*store.DB) (any, error){
@@ -117,8 +122,8 @@ func TestMoveStops(t *testing.T) {
 		full(t, from)
 		died := errors.New("died")
 		err := recovered(func() error {
-			return store.Move(ctx, from, to, func(table string, _, _ int64) {
-				if table == "events" {
+			return store.Move(ctx, from, to, func(s store.MoveStep) {
+				if s.Table == "events" {
 					panic(died)
 				}
 			})
@@ -132,7 +137,7 @@ func TestMoveStops(t *testing.T) {
 		if err := from.Exec(ctx, "INSERT INTO river_job (kind, max_attempts, args, state) VALUES ('k', 1, '{}', 'available')"); err != nil {
 			t.Fatal(err)
 		}
-		if err := store.Move(ctx, from, to, func(string, int64, int64) {}); !errors.Is(err, store.ErrNotDrained) {
+		if err := store.Move(ctx, from, to, func(store.MoveStep) {}); !errors.Is(err, store.ErrNotDrained) {
 			t.Errorf("move with a job left: got %v, want %v", err, store.ErrNotDrained)
 		}
 		unready := fresh()

@@ -137,7 +137,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 		const all = 20
 		for i := range all {
-			if err := nodes[i%2].AddPartitions(ctx, run.ID, store.Partition{Name: fmt.Sprintf("%02d", i)}); err != nil {
+			if err := nodes[i%2].AddPartitions(ctx, run.ID, aggregation.Partition{Name: fmt.Sprintf("%02d", i)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -145,8 +145,8 @@ func TestTwoNodes(t *testing.T) {
 		for _, node := range nodes {
 			group.Go(func() {
 				for {
-					claim, err := node.Claim(ctx, store.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
-					if errors.Is(err, store.ErrNone) {
+					claim, err := node.Claim(ctx, aggregation.Want{Run: run.ID, Owner: "a", Lease: time.Hour})
+					if errors.Is(err, aggregation.ErrNone) {
 						return
 					}
 					if err != nil || claim.Generation != 1 {
@@ -165,4 +165,27 @@ func TestTwoNodes(t *testing.T) {
 		group.Wait()
 		count(t, nodes[0], map[string]int64{"staged": all + 1, "partitions WHERE state = 'taken'": all})
 	})
+}
+
+// TestFilesAreOnesOwn: nobody else on the machine reads what is in the data folder.
+func TestFilesAreOnesOwn(t *testing.T) {
+	t.Parallel()
+	options := storetest.SQLite(t)
+	db := storetest.Open(t, options)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("ping: got %v, want none", err)
+	}
+	files, err := os.ReadDir(options.Dir)
+	if err != nil || len(files) < 2 {
+		t.Fatalf("files: got %v, %v, want the database and its lock", files, err)
+	}
+	for _, file := range files {
+		if info, err := file.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got mode %v, %v, want 0600", file.Name(), info.Mode(), err)
+		}
+	}
+	db.Close()
+	if err := db.Ping(t.Context()); err == nil {
+		t.Error("ping of a database that is closed: got no error, want one")
+	}
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"sluice/aggregation"
 )
 
 // AddPartitions adds what is not there yet: a planner that is started again may add them again. Of each, name, spec and total count.
 // ErrState: the run is not running.
-func (db *DB) AddPartitions(ctx context.Context, run RunID, partitions ...Partition) error {
+func (db *DB) AddPartitions(ctx context.Context, run aggregation.RunID, partitions ...aggregation.Partition) error {
 	for _, p := range partitions {
 		if err := checkID(p.Name); err != nil {
 			return fmt.Errorf("add partitions to run %d: %w", run, err)
@@ -24,9 +26,9 @@ func (db *DB) AddPartitions(ctx context.Context, run RunID, partitions ...Partit
 }
 
 // addPartitions adds partitions and their jobs.
-func (db *DB) addPartitions(ctx context.Context, t tx, run RunID, partitions []Partition) error {
+func (db *DB) addPartitions(ctx context.Context, t tx, run aggregation.RunID, partitions []aggregation.Partition) error {
 	err := insert(ctx, t, "INSERT INTO partitions (run, name, state, spec, total, done, owner, lease_until, generation, tries, reason, calls, held, job)", " ON CONFLICT DO NOTHING",
-		partitions, func(p Partition) []any {
+		partitions, func(p aggregation.Partition) []any {
 			return []any{int64(run), p.Name, "open", textOrNull(p.Spec), p.Total, int64(0), "", int64(0), int64(0), int64(0), "", int64(0), int64(0), int64(0)}
 		})
 	if err != nil {
@@ -40,7 +42,7 @@ func (db *DB) addPartitions(ctx context.Context, t tx, run RunID, partitions []P
 }
 
 // Claim takes a partition that is open, or whose owner's lease is over. ErrNone: there is none to take now; ErrState: the run is not running.
-func (db *DB) Claim(ctx context.Context, want Want) (claim Claim, err error) {
+func (db *DB) Claim(ctx context.Context, want aggregation.Want) (claim aggregation.Claim, err error) {
 	err = db.write(ctx, fmt.Sprintf("claim a partition of run %d", want.Run), func(t tx) error {
 		if err := whileRunning(ctx, t, want.Run); err != nil {
 			return err
@@ -58,7 +60,7 @@ func (db *DB) Claim(ctx context.Context, want Want) (claim Claim, err error) {
 		if err := t.one(ctx, "SELECT name FROM partitions "+where+" ORDER BY name LIMIT 1 FOR UPDATE SKIP LOCKED", args, &name); err != nil {
 			return err
 		}
-		claim = Claim{Run: want.Run, Lease: want.Lease}
+		claim = aggregation.Claim{Run: want.Run, Lease: want.Lease}
 		claim.Partition, err = onePartition(ctx, t, `UPDATE partitions SET state = 'taken', owner = ?, lease_until = ?, generation = generation + 1
 			WHERE run = ? AND name = ? RETURNING `+partitionColumns, want.Owner, micros(now.Add(want.Lease)), int64(want.Run), name)
 		return err
@@ -67,14 +69,14 @@ func (db *DB) Claim(ctx context.Context, want Want) (claim Claim, err error) {
 }
 
 // Heartbeat keeps the lease while a worker waits for the vendor. ErrFenced: stop, another has it.
-func (db *DB) Heartbeat(ctx context.Context, claim Claim) error {
+func (db *DB) Heartbeat(ctx context.Context, claim aggregation.Claim) error {
 	return db.write(ctx, "heartbeat of "+claim.String(), func(t tx) error {
 		return db.hold(ctx, t, claim, "taken", claim.Lease)
 	})
 }
 
 // Release gives the partition back for others to go on with. Its checkpoint stays.
-func (db *DB) Release(ctx context.Context, claim Claim) error {
+func (db *DB) Release(ctx context.Context, claim aggregation.Claim) error {
 	return db.write(ctx, "release "+claim.String(), func(t tx) error {
 		return db.hold(ctx, t, claim, "open", 0)
 	})
@@ -82,7 +84,7 @@ func (db *DB) Release(ctx context.Context, claim Claim) error {
 
 // hold locks the partition for its owner, sets its state and, while it is taken, its lease. It comes first in whatever an owner writes, so
 // that nobody else can claim the partition before that is done.
-func (db *DB) hold(ctx context.Context, t tx, claim Claim, state string, lease time.Duration) error {
+func (db *DB) hold(ctx context.Context, t tx, claim aggregation.Claim, state string, lease time.Duration) error {
 	if err := whileRunning(ctx, t, claim.Run); err != nil {
 		return err
 	}
@@ -97,26 +99,26 @@ func (db *DB) hold(ctx context.Context, t tx, claim Claim, state string, lease t
 	n, err := t.exec(ctx, "UPDATE partitions SET state = ?, lease_until = ? WHERE run = ? AND name = ? AND generation = ? AND state = 'taken'",
 		state, until, int64(claim.Run), claim.Name, claim.Generation)
 	if err == nil && n == 0 {
-		err = ErrFenced
+		err = aggregation.ErrFenced
 	}
 	return err
 }
 
 // whileRunning makes sure that the run stays running until this transaction is over.
-func whileRunning(ctx context.Context, t tx, run RunID) error {
+func whileRunning(ctx context.Context, t tx, run aggregation.RunID) error {
 	var state string
 	if err := t.one(ctx, "SELECT state FROM runs WHERE id = ? FOR SHARE", []any{int64(run)}, &state); err != nil {
 		return err
 	}
-	if state != string(Running) {
-		return fmt.Errorf("%w: it is %s", ErrState, state)
+	if state != string(aggregation.Running) {
+		return fmt.Errorf("%w: it is %s", aggregation.ErrState, state)
 	}
 	return nil
 }
 
 const partitionColumns = "name, state, spec, checkpoint, done, total, owner, lease_until, generation, tries, reason, calls, held"
 
-func scanPartition(scan scan) (p Partition, err error) {
+func scanPartition(scan scan) (p aggregation.Partition, err error) {
 	var spec, checkpoint []byte
 	var until, held int64
 	err = scan(&p.Name, &p.State, &spec, &checkpoint, &p.Done, &p.Total, &p.Owner, &until, &p.Generation, &p.Tries, &p.Reason, &p.Calls, &held)
@@ -124,8 +126,8 @@ func scanPartition(scan scan) (p Partition, err error) {
 	return p, err
 }
 
-func onePartition(ctx context.Context, t tx, query string, args ...any) (p Partition, err error) {
-	err = ErrNone
+func onePartition(ctx context.Context, t tx, query string, args ...any) (p aggregation.Partition, err error) {
+	err = aggregation.ErrNone
 	each := t.each(ctx, query, args, func(scan scan) error {
 		p, err = scanPartition(scan)
 		return err
@@ -134,7 +136,7 @@ func onePartition(ctx context.Context, t tx, query string, args ...any) (p Parti
 }
 
 // Partitions lists a run's partitions in the order of their names.
-func (db *DB) Partitions(ctx context.Context, run RunID) (all []Partition, err error) {
+func (db *DB) Partitions(ctx context.Context, run aggregation.RunID) (all []aggregation.Partition, err error) {
 	err = db.read(fmt.Sprintf("partitions of run %d", run), func(t tx) error {
 		return t.each(ctx, "SELECT "+partitionColumns+" FROM partitions WHERE run = ? ORDER BY name", []any{int64(run)}, func(scan scan) error {
 			p, err := scanPartition(scan)

@@ -93,7 +93,7 @@ func (w *Work) fail(ctx context.Context, t tx, failures ...Failure) error {
 }
 
 // Pending walks the accounts of a run that need a call of their own, in order of ID: those not below from and, unless to is "", below it.
-func (db *DB) Pending(ctx context.Context, run RunID, from, to string) iter.Seq2[aggregation.Pending, error] {
+func (db *DB) Pending(ctx context.Context, run aggregation.RunID, from, to string) iter.Seq2[aggregation.Pending, error] {
 	query, args := "SELECT id, doc, row_hash FROM staged WHERE run = ? AND pending = 1 AND id >= ?", []any{int64(run), from}
 	if to != "" {
 		query, args = query+" AND id < ?", append(args, to)
@@ -107,7 +107,7 @@ func (db *DB) Pending(ctx context.Context, run RunID, from, to string) iter.Seq2
 }
 
 // Tally counts what was staged for a run, and how many of it failed.
-func (db *DB) Tally(ctx context.Context, run RunID) (staged, failed int, err error) {
+func (db *DB) Tally(ctx context.Context, run aggregation.RunID) (staged, failed int, err error) {
 	var a, b int64
 	err = db.read(fmt.Sprintf("count what was staged for run %d", run), func(t tx) error {
 		if err := t.one(ctx, "SELECT count(*) FROM staged WHERE run = ?", []any{int64(run)}, &a); err != nil {
@@ -119,7 +119,7 @@ func (db *DB) Tally(ctx context.Context, run RunID) (staged, failed int, err err
 }
 
 // Failed counts the accounts that a run could not read so far.
-func (db *DB) Failed(ctx context.Context, run RunID) (failed int64, err error) {
+func (db *DB) Failed(ctx context.Context, run aggregation.RunID) (failed int64, err error) {
 	err = db.read(fmt.Sprintf("count the failures of run %d", run), func(t tx) error {
 		return t.one(ctx, "SELECT count(*) FROM failures WHERE run = ?", []any{int64(run)}, &failed)
 	})

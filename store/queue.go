@@ -14,6 +14,8 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"sluice/aggregation"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -29,7 +31,7 @@ type QueueOptions struct {
 	Workers map[string]int // by connection: partitions that this node works at at once
 	// Work works at a claimed partition until it is finished, or gives it back for a time by itself and says for how long. Its context
 	// ends when the queue stops or another has the partition.
-	Work  func(ctx context.Context, claim Claim) (pause time.Duration, err error)
+	Work  func(ctx context.Context, claim aggregation.Claim) (pause time.Duration, err error)
 	Log   *slog.Logger  // nil: none
 	Owner string        // one life of a node; "" = host, process and chance
 	Lease time.Duration // how long a silent owner keeps a partition; 0 = 15 s

@@ -44,11 +44,32 @@ func come[T any](t *testing.T, what string, from <-chan T) (value T) {
 	return value
 }
 
-func begin(t *testing.T, db *store.DB, connection string, names ...string) store.Run {
+// jobs waits until there are so many jobs.
+func jobs(t *testing.T, db *store.DB, which string, want int64) {
 	t.Helper()
-	var parts []store.Partition
+	limit, look := time.After(patience), time.NewTicker(5*time.Millisecond)
+	defer look.Stop()
+	for {
+		got, err := db.Count(t.Context(), which)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == want {
+			return
+		}
+		select {
+		case <-limit:
+			t.Fatalf("%s: got %d, want %d", which, got, want)
+		case <-look.C:
+		}
+	}
+}
+
+func begin(t *testing.T, db *store.DB, connection string, names ...string) aggregation.Run {
+	t.Helper()
+	var parts []aggregation.Partition
 	for _, name := range names {
-		parts = append(parts, store.Partition{Name: name})
+		parts = append(parts, aggregation.Partition{Name: name})
 	}
 	run, err := db.StartRun(t.Context(), aggregation.Scope{Connection: connection, Resource: "people"}, "", parts...)
 	if err != nil {
@@ -64,7 +85,7 @@ func TestQueue(t *testing.T) {
 		db := storetest.Open(t, fresh())
 		done := make(chan string, 99)
 		slow := make(chan string, 99)
-		queue(t, db, store.QueueOptions{Workers: map[string]int{"slow": 1, "quick--1": 3}, Work: func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+		queue(t, db, store.QueueOptions{Workers: map[string]int{"slow": 1, "quick--1": 3}, Work: func(ctx context.Context, claim aggregation.Claim) (time.Duration, error) {
 			if claim.Name == "slow" {
 				slow <- claim.Name
 				<-ctx.Done()
@@ -99,7 +120,7 @@ func TestQueueStops(t *testing.T) {
 		db := storetest.Open(t, fresh())
 		at := make(chan string, 9)
 		var first atomic.Bool
-		work := func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+		work := func(ctx context.Context, claim aggregation.Claim) (time.Duration, error) {
 			at <- claim.Owner
 			if first.CompareAndSwap(false, true) {
 				<-ctx.Done()
@@ -131,20 +152,24 @@ func TestQueueTakesOver(t *testing.T) {
 		options.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		db := storetest.Open(t, options)
 		run := begin(t, db, "c", "one")
-		dead, err := db.Claim(t.Context(), store.Want{Run: run.ID, Owner: "dead", Lease: time.Hour})
+		dead, err := db.Claim(t.Context(), aggregation.Want{Run: run.ID, Owner: "dead", Lease: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
-		at := make(chan store.Claim, 9)
-		queue(t, db, store.QueueOptions{Workers: map[string]int{"c": 1}, Sweep: 20 * time.Millisecond, Work: func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+		at := make(chan aggregation.Claim, 9)
+		queue(t, db, store.QueueOptions{Workers: map[string]int{"c": 1}, Sweep: 20 * time.Millisecond, Work: func(ctx context.Context, claim aggregation.Claim) (time.Duration, error) {
 			err := db.Finish(ctx, claim)
 			at <- claim
 			return 0, err
 		}})
-		select {
-		case got := <-at:
-			t.Fatalf("claim while the owner's lease lasts: got %v, want none", got)
-		case <-time.After(300 * time.Millisecond): // its job was looked at meanwhile
+		// The job is over once it was looked at, and a sweep makes no other one, so nobody is left who could claim the partition.
+		jobs(t, db, "river_job WHERE state = 'completed'", 1)
+		if err := db.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		jobs(t, db, "river_job", 1)
+		if len(at) > 0 {
+			t.Fatalf("claim while the owner's lease lasts: got %v, want none", <-at)
 		}
 		ahead.Store(int64(time.Hour))
 		if got := come(t, "the partition", at); got.Name != "one" || got.Generation != dead.Generation+1 {
@@ -188,10 +213,10 @@ func TestQueuePauses(t *testing.T) {
 		db := storetest.Open(t, fresh())
 		run := begin(t, db, "c", "one")
 		at := make(chan int64, 9)
-		queue(t, db, store.QueueOptions{Workers: map[string]int{"c": 1}, Work: func(ctx context.Context, claim store.Claim) (time.Duration, error) {
+		queue(t, db, store.QueueOptions{Workers: map[string]int{"c": 1}, Work: func(ctx context.Context, claim aggregation.Claim) (time.Duration, error) {
 			defer func() { at <- claim.Tries }()
 			if claim.Tries == 2 {
-				return 0, db.MoveRun(ctx, run.ID, store.Failed, "enough")
+				return 0, db.MoveRun(ctx, run.ID, aggregation.Failed, "enough")
 			}
 			pause := 10 * time.Millisecond
 			_, err := db.Pause(ctx, claim, "down", func(int) (time.Duration, bool) { return pause, true })

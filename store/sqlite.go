@@ -32,14 +32,11 @@ func openSQLite(ctx context.Context, dir string) (engine, error) {
 		return nil, fmt.Errorf("the data folder: %w", err)
 	}
 	e := &sqliteEngine{path: filepath.Join(dir, "sluice.db")}
-	// SQLite would make the file readable for all.
-	switch file, err := os.OpenFile(e.path, os.O_RDWR|os.O_CREATE, 0o600); {
+	switch err := ownFile(e.path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("the data folder %s is not there; make it, or name another one with --data", dir)
 	case err != nil:
 		return nil, fmt.Errorf("the database cannot be written: %w; let this user write the folder, or name another one with --data", err)
-	default:
-		file.Close()
 	}
 	if e.writer, err = sqliteDB(e.path, url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(" + busy + ")", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
@@ -54,6 +51,15 @@ func openSQLite(ctx context.Context, dir string) (engine, error) {
 		return nil, e.explain(err)
 	}
 	return e, nil
+}
+
+// ownFile makes a file that only this user reads, if it is not there: SQLite would make it readable for all.
+func ownFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 func sqliteDB(path string, query url.Values, conns int) (*sql.DB, error) {

@@ -32,7 +32,7 @@ type Failure struct {
 // Stage keeps what a worker has read, and how far it got, in one transaction: who goes on from the checkpoint repeats nothing that is
 // kept. A record without an account is a row of the listing; one that comes later for the same id completes it, and one with an
 // account takes back the id's failure. ErrFenced and ErrState: nothing was kept, and the worker stops.
-func (db *DB) Stage(ctx context.Context, claim Claim, progress Progress, records ...aggregation.Record) error {
+func (db *DB) Stage(ctx context.Context, claim aggregation.Claim, progress Progress, records ...aggregation.Record) error {
 	what := "stage " + claim.String()
 	records, err := inOrder(records)
 	if err != nil {
@@ -57,13 +57,13 @@ func (db *DB) Stage(ctx context.Context, claim Claim, progress Progress, records
 	})
 }
 
-func keepFailures(ctx context.Context, t tx, run RunID, failures []Failure) error {
+func keepFailures(ctx context.Context, t tx, run aggregation.RunID, failures []Failure) error {
 	return insert(ctx, t, "INSERT INTO failures (run, id, reason, at)", " ON CONFLICT (run, id) DO UPDATE SET reason = excluded.reason, at = excluded.at",
 		failures, func(f Failure) []any { return []any{int64(run), f.ID, clean(f.Reason), micros(f.At)} })
 }
 
 // stage writes records that are in order, so that two workers with the same ids take their locks in one order.
-func stage(ctx context.Context, t tx, run RunID, records []aggregation.Record) error {
+func stage(ctx context.Context, t tx, run aggregation.RunID, records []aggregation.Record) error {
 	err := insert(ctx, t, "INSERT INTO staged (run, id, account, row_hash, read_at, pending)", ` ON CONFLICT (run, id) DO UPDATE SET
 		account = COALESCE(excluded.account, staged.account),
 		row_hash = COALESCE(NULLIF(excluded.row_hash, ''), staged.row_hash),
@@ -131,7 +131,7 @@ func failuresInOrder(failures []Failure) ([]Failure, error) {
 }
 
 // Failures walks a run's failures in the order of their ids.
-func (db *DB) Failures(ctx context.Context, run RunID) iter.Seq2[Failure, error] {
+func (db *DB) Failures(ctx context.Context, run aggregation.RunID) iter.Seq2[Failure, error] {
 	return pages(ctx, db, fmt.Sprintf("failures of run %d", run), "SELECT id, reason, at FROM failures WHERE run = ?", []any{int64(run)}, "",
 		func(scan scan) (f Failure, key string, err error) {
 			var at int64

@@ -22,7 +22,7 @@
 //	                   ▲ ◀─Release──   │ ▲
 //	                                   └─┘ Claim by another, once the lease is over
 //
-// Each claim has a higher generation than the one before. What an old owner still writes is refused with ErrFenced.
+// Each claim has a higher generation than the one before. What an old owner still writes is refused with aggregation.ErrFenced.
 package store
 
 import (
@@ -32,7 +32,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/aggregation"
 	"sluice/proxy/pace/lease"
 )
 
@@ -53,17 +52,8 @@ type DB struct {
 	step   func(name string) error // between the steps of a commit; tests stop there
 }
 
-// What a caller may want to tell apart.
-var (
-	ErrNone       = aggregation.ErrNone
-	ErrOpenRun    = aggregation.ErrOpenRun
-	ErrState      = aggregation.ErrState
-	ErrFenced     = aggregation.ErrFenced
-	ErrUnfinished = aggregation.ErrUnfinished
-	ErrRevision   = aggregation.ErrRevision
-	ErrDropped    = aggregation.ErrDropped
-	ErrNewer      = errors.New("store: the database is newer than this sluice")
-)
+// ErrNewer says that a newer sluice has migrated a database. Other errors that a caller may want to tell apart are those of aggregation.
+var ErrNewer = errors.New("store: the database is newer than this sluice")
 
 // Open opens the database, makes it if it is not there, and migrates it. An error says where and what to do, and holds no secret of the
 // URL. A database that a newer sluice has migrated is ErrNewer.
@@ -100,6 +90,13 @@ func (db *DB) Close() { db.engine.close() }
 
 // Where names the database for people: a file, or host, port and name; never a secret.
 func (db *DB) Where() string { return db.engine.where() }
+
+// Ping asks whether the database answers, by one read of a table: SQLite would say yes to less without a look at its file.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.read("ask the database", func(t tx) error {
+		return t.each(ctx, "SELECT id FROM scopes LIMIT 1", nil, func(scan scan) error { return scan(new(int64)) })
+	})
+}
 
 // now is the time by the clock that all nodes share.
 func (db *DB) now(ctx context.Context, t tx) (time.Time, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"sluice/aggregation"
 )
 
 // tidyEvery is how often a node looks for readings that nobody needs any more.
@@ -45,7 +47,7 @@ type orphan struct {
 
 // Sweep makes jobs for partitions that nobody has and no job waits for. It may be called by many at once.
 func (db *DB) Sweep(ctx context.Context) error {
-	found := make(map[RunID][]orphan)
+	found := make(map[aggregation.RunID][]orphan)
 	err := db.read("look for silent owners", func(t tx) error {
 		now, err := db.now(ctx, t)
 		if err != nil {
@@ -58,7 +60,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 			[]any{micros(now), int64(mostSwept)}, func(scan scan) error {
 				var o orphan
 				err := scan(&o.Run, &o.Partition, &o.was)
-				found[RunID(o.Run)] = append(found[RunID(o.Run)], o)
+				found[aggregation.RunID(o.Run)] = append(found[aggregation.RunID(o.Run)], o)
 				return err
 			})
 	})
@@ -72,9 +74,9 @@ func (db *DB) Sweep(ctx context.Context) error {
 }
 
 // adopt makes jobs for those of a run's orphans for which no other node made one meanwhile.
-func (db *DB) adopt(ctx context.Context, t tx, run RunID, orphans []orphan) error {
+func (db *DB) adopt(ctx context.Context, t tx, run aggregation.RunID, orphans []orphan) error {
 	if err := whileRunning(ctx, t, run); err != nil {
-		if errors.Is(err, ErrState) {
+		if errors.Is(err, aggregation.ErrState) {
 			return nil
 		}
 		return err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+
+	"sluice/aggregation"
 )
 
 // tx is a transaction of either database, or its pool for single reads. Queries are written once, in what both understand, with ? for each
@@ -148,7 +150,7 @@ func only(ctx context.Context, t tx, query string, args, dest []any) error {
 	found := false
 	err := t.each(ctx, query, args, func(scan scan) error { found = true; return scan(dest...) })
 	if err == nil && !found {
-		return ErrNone
+		return aggregation.ErrNone
 	}
 	return err
 }

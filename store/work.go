@@ -16,7 +16,7 @@ import (
 // and counts as progress. Counts of calls go to the database with the write that follows them.
 type Work struct {
 	db          *DB
-	claim       Claim
+	claim       aggregation.Claim
 	calls, held atomic.Int64
 }
 
@@ -26,7 +26,7 @@ var (
 )
 
 // Work returns the keeper of what a claim reads.
-func (db *DB) Work(claim Claim) aggregation.Work { return &Work{db: db, claim: claim} }
+func (db *DB) Work(claim aggregation.Claim) aggregation.Work { return &Work{db: db, claim: claim} }
 
 // Called counts a call to the vendor that was held for so long before it went.
 func (w *Work) Called(held time.Duration) {
@@ -132,7 +132,7 @@ func (w *Work) page(ctx context.Context, first, last int64, at *place) (page []a
 }
 
 // warn keeps something that whoever reads of the run should know.
-func warn(ctx context.Context, t tx, run RunID, text string) error {
+func warn(ctx context.Context, t tx, run aggregation.RunID, text string) error {
 	_, err := t.exec(ctx, "INSERT INTO warnings (run, text) VALUES (?, ?) ON CONFLICT DO NOTHING", int64(run), clean(text))
 	return err
 }
@@ -143,7 +143,7 @@ func (w *Work) Warn(ctx context.Context, text string) error {
 }
 
 // Warnings are those of a run before it is committed.
-func (db *DB) Warnings(ctx context.Context, run RunID) (texts []string, err error) {
+func (db *DB) Warnings(ctx context.Context, run aggregation.RunID) (texts []string, err error) {
 	err = db.read(fmt.Sprintf("warnings of run %d", run), func(t tx) error {
 		return t.each(ctx, "SELECT text FROM warnings WHERE run = ? ORDER BY text", []any{int64(run)}, func(scan scan) error {
 			var text string

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+
+	"sluice/aggregation"
 )
 
 // queueClient is what a Queue needs of River, whatever the database.
@@ -27,9 +29,9 @@ func (w *jobWorker) Work(ctx context.Context, j *river.Job[job]) error {
 	if q.working.Err() != nil {
 		return river.JobSnooze(0) // for another node
 	}
-	claim, err := q.db.Claim(ctx, Want{Run: RunID(j.Args.Run), Name: j.Args.Partition, Owner: q.o.Owner, Lease: q.o.Lease})
+	claim, err := q.db.Claim(ctx, aggregation.Want{Run: aggregation.RunID(j.Args.Run), Name: j.Args.Partition, Owner: q.o.Owner, Lease: q.o.Lease})
 	switch {
-	case errors.Is(err, ErrNone), errors.Is(err, ErrState):
+	case errors.Is(err, aggregation.ErrNone), errors.Is(err, aggregation.ErrState):
 		return nil // another has it, or nobody should
 	case err != nil:
 		return err
@@ -47,7 +49,7 @@ func (w *jobWorker) Work(ctx context.Context, j *river.Job[job]) error {
 }
 
 // hold works at a partition while a heartbeat keeps its lease. A partition that Work leaves with an error is given back.
-func (q *Queue) hold(ctx context.Context, claim Claim) (pause time.Duration, err error) {
+func (q *Queue) hold(ctx context.Context, claim aggregation.Claim) (pause time.Duration, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(q.working, func() { cancel(context.Cause(q.working)) })()
@@ -79,11 +81,13 @@ func (q *Queue) hold(ctx context.Context, claim Claim) (pause time.Duration, err
 }
 
 // lost tells whether the partition is not the worker's any more, about which there is nothing to say.
-func lost(err error) bool { return errors.Is(err, ErrFenced) || errors.Is(err, ErrState) }
+func lost(err error) bool {
+	return errors.Is(err, aggregation.ErrFenced) || errors.Is(err, aggregation.ErrState)
+}
 
 // beat makes the lease longer while a call waits. One that is lost ends the work; a database that does not answer does not, because each
 // write is fenced.
-func (q *Queue) beat(ctx context.Context, claim Claim, cancel context.CancelCauseFunc) {
+func (q *Queue) beat(ctx context.Context, claim aggregation.Claim, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(q.o.Lease / 3)
 	defer tick.Stop()
 	for {

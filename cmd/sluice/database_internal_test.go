@@ -132,7 +132,7 @@ func TestStoreMove(t *testing.T) {
 	}
 	vars := []string{"SLUICE_MOVE_TO=" + withPassword(t, fresh)}
 	code, out, errs := runCommand(t, vars, "store", "move", "--data", folder)
-	if code != exitOK || !strings.Contains(out, "counted on both sides") || !strings.Contains(errs, "… runs: 1 row\n") || strings.Contains(out+errs, "hunter2") {
+	if code != exitOK || !strings.Contains(out, "counted on both sides") || !strings.Contains(errs, "… runs: 1 row, 100 % of all\n") || !strings.Contains(errs, "… events: 0 rows, 100 % of all\n") || strings.Contains(out+errs, "hunter2") {
 		t.Fatalf("got exit code %d, %q and %q, want 0, a line for each table and no password", code, out, errs)
 	}
 	if got, err := storetest.Open(t, store.Options{URL: fresh}).Run(t.Context(), made.ID); err != nil || got.Plan != "detail" {

@@ -28,16 +28,16 @@ func snapshot(t testing.TB, db *store.DB, resource string, n int, account func(i
 	if err != nil {
 		t.Fatal(err)
 	}
-	var facts iter.Seq2[store.Fact, error] = func(yield func(store.Fact, error) bool) {
+	var facts iter.Seq2[aggregation.Fact, error] = func(yield func(aggregation.Fact, error) bool) {
 		for i := range n {
 			a := account(i)
 			text, err := aggregation.Encode(a)
-			if !yield(store.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: a.ID, After: text}}, err) {
+			if !yield(aggregation.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: a.ID, After: text}}, err) {
 				return
 			}
 		}
 	}
-	if err := db.Commit(t.Context(), run.ID, revision, facts, store.Closing{}); err != nil {
+	if err := db.Commit(t.Context(), run.ID, revision, facts, aggregation.Closing{}); err != nil {
 		t.Fatal(err)
 	}
 }

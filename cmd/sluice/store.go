@@ -94,7 +94,7 @@ func (d *database) keep(ctx context.Context) {
 // look asks the database, and says in the log what has changed; again when it answers after it did not.
 func (d *database) look(ctx context.Context) (again bool) {
 	asking, cancel := context.WithTimeout(ctx, lookWithin)
-	_, _, err := d.Version(asking)
+	err := d.Ping(asking)
 	cancel()
 	if ctx.Err() != nil {
 		return false

@@ -26,7 +26,7 @@ func storeCommand(env environment) *cobra.Command {
 type moved struct {
 	From   string           `json:"from"`
 	To     string           `json:"to"`
-	Tables map[string]int64 `json:"tables"` // rows of those that have any
+	Tables map[string]int64 `json:"tables"` // rows of each
 	Rows   int64            `json:"rows"`
 }
 
@@ -90,9 +90,9 @@ func move(ctx context.Context, old, fresh store.Options, progress io.Writer) (mo
 	defer to.Close()
 	done := moved{From: from.Where(), To: to.Where(), Tables: map[string]int64{}}
 	shown := moveProgress{w: progress}
-	err = store.Move(ctx, from, to, func(table string, rows, total int64) {
-		done.Tables[table] = rows
-		shown.step(table, rows, total)
+	err = store.Move(ctx, from, to, func(s store.MoveStep) {
+		done.Tables[s.Table], done.Rows = s.Done, s.Moved
+		shown.step(s)
 	})
 	shown.finish()
 	switch {
@@ -103,33 +103,28 @@ func move(ctx context.Context, old, fresh store.Options, progress io.Writer) (mo
 	case err != nil:
 		return moved{}, err
 	}
-	for _, rows := range done.Tables {
-		done.Rows += rows
-	}
 	return done, nil
 }
 
-// moveProgress shows how far a move is: a bar for each table on a terminal, a line for each elsewhere.
+// moveProgress shows how far a move is: one bar for all tables on a terminal, a line for each table elsewhere.
 type moveProgress struct {
-	w     io.Writer
-	table string
-	bar   *progressbar.ProgressBar
+	w   io.Writer
+	bar *progressbar.ProgressBar
 }
 
-func (p *moveProgress) step(table string, done, total int64) {
+func (p *moveProgress) step(s store.MoveStep) {
 	if !isTerminal(p.w) {
-		if done == total {
-			_, _ = fmt.Fprintf(p.w, "  … %s: %s\n", table, count(int(total), "row"))
+		if s.Done == s.Total {
+			_, _ = fmt.Fprintf(p.w, "  … %s: %s, %d %% of all\n", s.Table, count(int(s.Total), "row"), 100*s.Moved/max(1, s.InAll))
 		}
 		return
 	}
-	if table != p.table {
-		p.finish()
-		p.table = table
-		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(),
-			progressbar.OptionSetDescription(table), progressbar.OptionClearOnFinish())
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions64(s.InAll, progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(),
+			progressbar.OptionClearOnFinish())
 	}
-	_ = p.bar.Set64(done) // a terminal that went away is no reason to stop
+	p.bar.Describe(s.Table)
+	_ = p.bar.Set64(s.Moved) // a terminal that went away is no reason to stop
 }
 
 // finish takes the bar away.

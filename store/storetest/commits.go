@@ -19,14 +19,14 @@ func testCommit(t *testing.T, b *bench) {
 	first := []aggregation.Record{record("a", 1), record("b", 1), record("c", 1), record("d", 1), record("f", 1)}
 	run := b.staged(people, first...)
 	b.pass(time.Minute)
-	closing := store.Closing{
-		Counts: store.Counts{Scanned: 5, Added: 5}, Errors: []string{"one"}, Warnings: []string{"two", "three"}, Events: []triggers.Event{event("completed")},
+	closing := aggregation.Closing{
+		Counts: aggregation.Counts{Scanned: 5, Added: 5}, Errors: []string{"one"}, Warnings: []string{"two", "three"}, Events: []triggers.Event{event("completed")},
 	}
 	if err := b.db.Commit(ctx, run.ID, 0, factsOf(first), closing); err != nil {
 		t.Fatal(err)
 	}
 	want := run
-	want.State, want.Completed = store.Completed, run.Started.Add(time.Minute)
+	want.State, want.Completed = aggregation.Completed, run.Started.Add(time.Minute)
 	want.Counts, want.Errors, want.Warnings = closing.Counts, closing.Errors, closing.Warnings
 	got, err := b.db.Run(ctx, run.ID)
 	if err != nil {
@@ -40,7 +40,7 @@ func testCommit(t *testing.T, b *bench) {
 	a, changed, held := record("a", 1), record("b", 2), record("e", 2)
 	a.RowHash, a.ReadAt = "row 2", a.ReadAt.Add(time.Hour)
 	run = b.staged(people, a, changed, aggregation.Record{ID: "d", RowHash: "row 2"}, held, record("f", 2))
-	if err := b.db.Commit(ctx, run.ID, 1, factsOf([]aggregation.Record{changed}, "c"), store.Closing{}); err != nil {
+	if err := b.db.Commit(ctx, run.ID, 1, factsOf([]aggregation.Record{changed}, "c"), aggregation.Closing{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]aggregation.Record{a, changed, record("d", 1), record("f", 1)}, collect(t, b.db.Before(ctx, people))); diff != "" {
@@ -53,8 +53,8 @@ func testCommit(t *testing.T, b *bench) {
 	if diff := cmp.Diff(wantEvents, ids(b.events())); diff != "" {
 		t.Errorf("events (- want, + got):\n%s", diff)
 	}
-	if err := b.db.Commit(ctx, run.ID, 2, factsOf(nil), store.Closing{}); !errors.Is(err, store.ErrState) {
-		t.Errorf("commit again: got %v, want %v", err, store.ErrState)
+	if err := b.db.Commit(ctx, run.ID, 2, factsOf(nil), aggregation.Closing{}); !errors.Is(err, aggregation.ErrState) {
+		t.Errorf("commit again: got %v, want %v", err, aggregation.ErrState)
 	}
 }
 
@@ -66,7 +66,7 @@ func ids(events []store.Numbered) (out []string) {
 }
 
 // nothing holds that neither snapshot nor outbox have anything, and that the run goes on.
-func (b *bench) nothing(why string, run store.RunID) {
+func (b *bench) nothing(why string, run aggregation.RunID) {
 	b.Helper()
 	records, events := collect(b.T, b.db.Before(b.Context(), people)), b.events()
 	revision, err := b.db.Revision(b.Context(), people)
@@ -77,7 +77,7 @@ func (b *bench) nothing(why string, run store.RunID) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if len(records) != 0 || len(events) != 0 || revision != 0 || got.State != store.Running {
+	if len(records) != 0 || len(events) != 0 || revision != 0 || got.State != aggregation.Running {
 		b.Errorf("%s: got %d accounts, %d events, revision %d, run %s; want 0, 0, 0, running", why, len(records), len(events), revision, got.State)
 	}
 }
@@ -85,11 +85,11 @@ func (b *bench) nothing(why string, run store.RunID) {
 func testRevision(t *testing.T, b *bench) {
 	run := b.staged(people, record("a", 1))
 	facts := factsOf([]aggregation.Record{record("a", 1)})
-	if err := b.db.Commit(t.Context(), run.ID, 1, facts, store.Closing{Events: []triggers.Event{event("x")}}); !errors.Is(err, store.ErrRevision) {
-		t.Errorf("commit by revision 1 of a snapshot that has 0: got %v, want %v", err, store.ErrRevision)
+	if err := b.db.Commit(t.Context(), run.ID, 1, facts, aggregation.Closing{Events: []triggers.Event{event("x")}}); !errors.Is(err, aggregation.ErrRevision) {
+		t.Errorf("commit by revision 1 of a snapshot that has 0: got %v, want %v", err, aggregation.ErrRevision)
 	}
 	b.nothing("after another revision", run.ID)
-	if err := b.db.Commit(t.Context(), run.ID, 0, facts, store.Closing{}); err != nil {
+	if err := b.db.Commit(t.Context(), run.ID, 0, facts, aggregation.Closing{}); err != nil {
 		t.Errorf("commit by revision 0: got %v, want none", err)
 	}
 }
@@ -100,8 +100,8 @@ func testUnfinished(t *testing.T, b *bench) {
 	b.stage(claim, record("a", 1))
 	facts := factsOf([]aggregation.Record{record("a", 1)})
 	for _, step := range []string{"taken", "open"} {
-		if err := b.db.Commit(t.Context(), run.ID, 0, facts, store.Closing{}); !errors.Is(err, store.ErrUnfinished) {
-			t.Errorf("commit with a partition that is %s: got %v, want %v", step, err, store.ErrUnfinished)
+		if err := b.db.Commit(t.Context(), run.ID, 0, facts, aggregation.Closing{}); !errors.Is(err, aggregation.ErrUnfinished) {
+			t.Errorf("commit with a partition that is %s: got %v, want %v", step, err, aggregation.ErrUnfinished)
 		}
 		_ = b.db.Release(t.Context(), claim)
 	}
@@ -112,31 +112,31 @@ func testBrokenFacts(t *testing.T, b *bench) {
 	run := b.staged(people, record("a", 1))
 	broken := errors.New("the reader broke")
 	for _, after := range []int{0, 1, 100, 250} {
-		facts := func(yield func(store.Fact, error) bool) {
+		facts := func(yield func(aggregation.Fact, error) bool) {
 			for i := range after {
 				if !yield(fact(record(fmt.Sprint("n", i), 1)), nil) {
 					return
 				}
 			}
-			yield(store.Fact{}, broken)
+			yield(aggregation.Fact{}, broken)
 		}
-		if err := b.db.Commit(t.Context(), run.ID, 0, facts, store.Closing{}); !errors.Is(err, broken) {
+		if err := b.db.Commit(t.Context(), run.ID, 0, facts, aggregation.Closing{}); !errors.Is(err, broken) {
 			t.Errorf("commit of facts that break after %d: got %v, want %v", after, err, broken)
 		}
 		b.nothing(fmt.Sprintf("after %d facts", after), run.ID)
 	}
-	odd := func(yield func(store.Fact, error) bool) {
-		yield(store.Fact{Change: aggregation.Change{Kind: aggregation.Changed, ID: "a"}}, nil)
+	odd := func(yield func(aggregation.Fact, error) bool) {
+		yield(aggregation.Fact{Change: aggregation.Change{Kind: aggregation.Changed, ID: "a"}}, nil)
 	}
-	if err := b.db.Commit(t.Context(), run.ID, 0, odd, store.Closing{}); err == nil {
+	if err := b.db.Commit(t.Context(), run.ID, 0, odd, aggregation.Closing{}); err == nil {
 		t.Error("commit of a change to nothing: got no error, want one")
 	}
 	b.nothing("after a change to nothing", run.ID)
 }
 
 // facts reads what was staged while it is committed, as the aggregator does.
-func (b *bench) facts(run store.RunID) func(yield func(store.Fact, error) bool) {
-	return func(yield func(store.Fact, error) bool) {
+func (b *bench) facts(run aggregation.RunID) func(yield func(aggregation.Fact, error) bool) {
+	return func(yield func(aggregation.Fact, error) bool) {
 		for r, err := range b.db.Staged(b.Context(), run) {
 			if !yield(fact(r), err) {
 				return
@@ -151,7 +151,7 @@ func testReadingCommit(t *testing.T, b *bench) {
 		records = append(records, record(fmt.Sprintf("%04d", i), 1))
 	}
 	run := b.staged(people, records...)
-	if err := b.db.Commit(t.Context(), run.ID, 0, b.facts(run.ID), store.Closing{}); err != nil {
+	if err := b.db.Commit(t.Context(), run.ID, 0, b.facts(run.ID), aggregation.Closing{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(records, collect(t, b.db.Before(t.Context(), people))); diff != "" {
@@ -163,14 +163,14 @@ func testReadingCommit(t *testing.T, b *bench) {
 }
 
 func testManyCommits(t *testing.T, b *bench) {
-	var runs []store.RunID
+	var runs []aggregation.RunID
 	for i := range 12 {
 		runs = append(runs, b.staged(aggregation.Scope{Connection: fmt.Sprint("c", i), Resource: "people"}, record(fmt.Sprint("a", i), i), record("b", i)).ID)
 	}
 	var group sync.WaitGroup
 	for _, run := range runs {
 		group.Go(func() {
-			if err := b.db.Commit(t.Context(), run, 0, b.facts(run), store.Closing{}); err != nil {
+			if err := b.db.Commit(t.Context(), run, 0, b.facts(run), aggregation.Closing{}); err != nil {
 				t.Errorf("commit run %d: %v", run, err)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/aggregation"
 	"sluice/store"
 )
 
@@ -17,7 +18,7 @@ func testClaims(t *testing.T, b *bench) {
 	const all = 40
 	run := b.start(people)
 	for i := range all {
-		if err := b.db.AddPartitions(t.Context(), run.ID, store.Partition{Name: fmt.Sprint("p", i)}); err != nil {
+		if err := b.db.AddPartitions(t.Context(), run.ID, aggregation.Partition{Name: fmt.Sprint("p", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,8 +29,8 @@ func testClaims(t *testing.T, b *bench) {
 		owner := fmt.Sprint("worker ", i)
 		group.Go(func() {
 			for {
-				claim, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Owner: owner, Lease: time.Minute})
-				if errors.Is(err, store.ErrNone) {
+				claim, err := b.db.Claim(t.Context(), aggregation.Want{Run: run.ID, Owner: owner, Lease: time.Minute})
+				if errors.Is(err, aggregation.ErrNone) {
 					return
 				}
 				if err != nil {
@@ -58,23 +59,23 @@ func testTakeover(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	b.pass(time.Minute - time.Microsecond)
-	want := store.Want{Run: run.ID, Owner: "b", Lease: time.Minute}
-	if _, err := b.db.Claim(t.Context(), want); !errors.Is(err, store.ErrNone) {
-		t.Errorf("claim before the lease is over: got %v, want %v", err, store.ErrNone)
+	want := aggregation.Want{Run: run.ID, Owner: "b", Lease: time.Minute}
+	if _, err := b.db.Claim(t.Context(), want); !errors.Is(err, aggregation.ErrNone) {
+		t.Errorf("claim before the lease is over: got %v, want %v", err, aggregation.ErrNone)
 	}
 	if err := b.db.Heartbeat(t.Context(), old); err != nil {
 		t.Errorf("heartbeat: got %v, want none", err)
 	}
 	b.pass(time.Minute - time.Microsecond)
-	if _, err := b.db.Claim(t.Context(), want); !errors.Is(err, store.ErrNone) {
-		t.Errorf("claim before the longer lease is over: got %v, want %v", err, store.ErrNone)
+	if _, err := b.db.Claim(t.Context(), want); !errors.Is(err, aggregation.ErrNone) {
+		t.Errorf("claim before the longer lease is over: got %v, want %v", err, aggregation.ErrNone)
 	}
 	b.pass(time.Microsecond)
 	taken, err := b.db.Claim(t.Context(), want)
 	if err != nil {
 		t.Fatalf("claim when the lease is over: %v", err)
 	}
-	if diff := cmp.Diff(store.Claim{Run: run.ID, Lease: time.Minute, Partition: store.Partition{
+	if diff := cmp.Diff(aggregation.Claim{Run: run.ID, Lease: time.Minute, Partition: aggregation.Partition{
 		Name: "one", State: "taken", Spec: json.RawMessage(`{"of":"one"}`), Checkpoint: json.RawMessage(`{"page":3}`), Done: 4, Total: 12,
 		Owner: "b", LeaseUntil: b.clock().Add(time.Minute), Generation: 2,
 	}}, taken); diff != "" {
@@ -86,8 +87,8 @@ func testTakeover(t *testing.T, b *bench) {
 		"release":   func() error { return b.db.Release(t.Context(), old) },
 		"finish":    func() error { return b.db.Finish(t.Context(), old) },
 	} {
-		if err := write(); !errors.Is(err, store.ErrFenced) {
-			t.Errorf("%s by the old owner: got %v, want %v", name, err, store.ErrFenced)
+		if err := write(); !errors.Is(err, aggregation.ErrFenced) {
+			t.Errorf("%s by the old owner: got %v, want %v", name, err, aggregation.ErrFenced)
 		}
 	}
 	if got := collect(t, b.db.Staged(t.Context(), run.ID)); len(got) != 1 {
@@ -96,8 +97,8 @@ func testTakeover(t *testing.T, b *bench) {
 	if err := b.db.Finish(t.Context(), taken); err != nil {
 		t.Errorf("finish by the new owner: got %v, want none", err)
 	}
-	if err := b.db.Stage(t.Context(), taken, store.Progress{}, record("late", 1)); !errors.Is(err, store.ErrFenced) {
-		t.Errorf("stage after the end: got %v, want %v", err, store.ErrFenced)
+	if err := b.db.Stage(t.Context(), taken, store.Progress{}, record("late", 1)); !errors.Is(err, aggregation.ErrFenced) {
+		t.Errorf("stage after the end: got %v, want %v", err, aggregation.ErrFenced)
 	}
 }
 
@@ -110,14 +111,14 @@ func testRelease(t *testing.T, b *bench) {
 	if err := b.db.Release(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	named, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Name: "b", Owner: "b", Lease: time.Minute})
+	named, err := b.db.Claim(t.Context(), aggregation.Want{Run: run.ID, Name: "b", Owner: "b", Lease: time.Minute})
 	if err != nil || named.Name != "b" {
 		t.Errorf("claim b by name: got %q and %v, want b and none", named.Name, err)
 	}
-	if _, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Name: "b", Owner: "c", Lease: time.Minute}); !errors.Is(err, store.ErrNone) {
-		t.Errorf("claim b while it is taken: got %v, want %v", err, store.ErrNone)
+	if _, err := b.db.Claim(t.Context(), aggregation.Want{Run: run.ID, Name: "b", Owner: "c", Lease: time.Minute}); !errors.Is(err, aggregation.ErrNone) {
+		t.Errorf("claim b while it is taken: got %v, want %v", err, aggregation.ErrNone)
 	}
-	again, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Owner: "b", Lease: time.Minute})
+	again, err := b.db.Claim(t.Context(), aggregation.Want{Run: run.ID, Owner: "b", Lease: time.Minute})
 	if err != nil || again.Name != "a" || string(again.Checkpoint) != "7" || again.Done != 7 || again.Total != 9 || again.Generation != 2 {
 		t.Errorf("claim what was given back: got %+v and %v, want a at 7 of 9, generation 2", again.Partition, err)
 	}
@@ -129,7 +130,7 @@ func testAddTwice(t *testing.T, b *bench) {
 	if err := b.db.Finish(t.Context(), claim); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.db.AddPartitions(t.Context(), run.ID, store.Partition{Name: "a"}, store.Partition{Name: "b"}, store.Partition{Name: "c"}); err != nil {
+	if err := b.db.AddPartitions(t.Context(), run.ID, aggregation.Partition{Name: "a"}, aggregation.Partition{Name: "b"}, aggregation.Partition{Name: "c"}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := b.db.Partitions(t.Context(), run.ID)
@@ -148,27 +149,27 @@ func testAddTwice(t *testing.T, b *bench) {
 func testStopped(t *testing.T, b *bench) {
 	run := b.start(people)
 	claim := b.claim(run.ID, "a", "b")
-	b.move(run.ID, store.Cancelled)
+	b.move(run.ID, aggregation.Cancelled)
 	for name, write := range map[string]func() error{
-		"add":       func() error { return b.db.AddPartitions(t.Context(), run.ID, store.Partition{Name: "c"}) },
+		"add":       func() error { return b.db.AddPartitions(t.Context(), run.ID, aggregation.Partition{Name: "c"}) },
 		"stage":     func() error { return b.db.Stage(t.Context(), claim, store.Progress{}, record("a", 1)) },
 		"heartbeat": func() error { return b.db.Heartbeat(t.Context(), claim) },
 		"finish":    func() error { return b.db.Finish(t.Context(), claim) },
-		"commit":    func() error { return b.db.Commit(t.Context(), run.ID, 0, factsOf(nil), store.Closing{}) },
+		"commit":    func() error { return b.db.Commit(t.Context(), run.ID, 0, factsOf(nil), aggregation.Closing{}) },
 		"claim": func() error {
-			_, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Owner: "a", Lease: time.Minute})
+			_, err := b.db.Claim(t.Context(), aggregation.Want{Run: run.ID, Owner: "a", Lease: time.Minute})
 			return err
 		},
 	} {
-		if err := write(); !errors.Is(err, store.ErrState) {
-			t.Errorf("%s when the run is cancelled: got %v, want %v", name, err, store.ErrState)
+		if err := write(); !errors.Is(err, aggregation.ErrState) {
+			t.Errorf("%s when the run is cancelled: got %v, want %v", name, err, aggregation.ErrState)
 		}
 	}
-	b.move(run.ID, store.Running)
-	if err := b.db.Stage(t.Context(), claim, store.Progress{}, record("a", 1)); !errors.Is(err, store.ErrFenced) {
-		t.Errorf("stage by the owner of before: got %v, want %v", err, store.ErrFenced)
+	b.move(run.ID, aggregation.Running)
+	if err := b.db.Stage(t.Context(), claim, store.Progress{}, record("a", 1)); !errors.Is(err, aggregation.ErrFenced) {
+		t.Errorf("stage by the owner of before: got %v, want %v", err, aggregation.ErrFenced)
 	}
-	again, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Owner: "a", Lease: time.Minute})
+	again, err := b.db.Claim(t.Context(), aggregation.Want{Run: run.ID, Owner: "a", Lease: time.Minute})
 	if err != nil {
 		t.Fatalf("claim when the run goes on: %v", err)
 	}

@@ -41,7 +41,7 @@ func testOrder(t *testing.T, b *bench) {
 		records = append(records, record(id, i%60))
 	}
 	run := b.staged(people, records...)
-	if err := b.db.Commit(t.Context(), run.ID, 0, factsOf(records), store.Closing{}); err != nil {
+	if err := b.db.Commit(t.Context(), run.ID, 0, factsOf(records), aggregation.Closing{}); err != nil {
 		t.Fatal(err)
 	}
 	slices.SortFunc(records, func(a, b aggregation.Record) int { return strings.Compare(a.ID, b.ID) })
@@ -111,7 +111,7 @@ func testText(t *testing.T, b *bench) {
 		if err := b.db.Stage(t.Context(), claim, store.Progress{}, record("good", 1), aggregation.Record{ID: id}); err == nil {
 			t.Errorf("stage an id that is %s: got no error, want one", name)
 		}
-		if err := b.db.AddPartitions(t.Context(), run.ID, store.Partition{Name: id}); err == nil {
+		if err := b.db.AddPartitions(t.Context(), run.ID, aggregation.Partition{Name: id}); err == nil {
 			t.Errorf("add a partition whose name is %s: got no error, want one", name)
 		}
 		if err := b.db.Emit(t.Context(), event(id)); err == nil {
@@ -137,7 +137,7 @@ func testText(t *testing.T, b *bench) {
 		t.Errorf("staged beside what was refused: got %v, want nothing", got)
 	}
 	claim.Name = "none"
-	if err := b.db.Heartbeat(t.Context(), claim); !errors.Is(err, store.ErrFenced) {
-		t.Errorf("heartbeat of a partition that is not there: got %v, want %v", err, store.ErrFenced)
+	if err := b.db.Heartbeat(t.Context(), claim); !errors.Is(err, aggregation.ErrFenced) {
+		t.Errorf("heartbeat of a partition that is not there: got %v, want %v", err, aggregation.ErrFenced)
 	}
 }

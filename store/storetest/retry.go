@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sluice/aggregation"
-	"sluice/store"
 )
 
 func testPause(t *testing.T, b *bench) {
@@ -22,8 +21,8 @@ func testPause(t *testing.T, b *bench) {
 	next := func(after time.Duration) {
 		t.Helper()
 		b.pass(after - time.Microsecond)
-		if _, err := b.db.Claim(t.Context(), store.Want{Run: run.ID, Owner: "b", Lease: time.Minute}); !errors.Is(err, store.ErrNone) {
-			t.Errorf("claim before the pause is over: got %v, want %v", err, store.ErrNone)
+		if _, err := b.db.Claim(t.Context(), aggregation.Want{Run: run.ID, Owner: "b", Lease: time.Minute}); !errors.Is(err, aggregation.ErrNone) {
+			t.Errorf("claim before the pause is over: got %v, want %v", err, aggregation.ErrNone)
 		}
 		b.pass(time.Microsecond)
 		claim = b.claim(run.ID)
@@ -57,8 +56,8 @@ func testTakeOver(t *testing.T, b *bench) {
 	if again := b.claim(run.ID); again.Name != "a" || again.Generation <= old.Generation {
 		t.Errorf("claim: got %+v, want a of a later generation", again.Partition)
 	}
-	if err := b.db.Heartbeat(t.Context(), old); !errors.Is(err, store.ErrFenced) {
-		t.Errorf("heartbeat of the old owner: got %v, want %v", err, store.ErrFenced)
+	if err := b.db.Heartbeat(t.Context(), old); !errors.Is(err, aggregation.ErrFenced) {
+		t.Errorf("heartbeat of the old owner: got %v, want %v", err, aggregation.ErrFenced)
 	}
 }
 
@@ -72,10 +71,10 @@ func testRetry(t *testing.T, b *bench) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.db.RetryRun(t.Context(), run.ID); !errors.Is(err, store.ErrState) {
-		t.Errorf("retry a run that is running: got %v, want %v", err, store.ErrState)
+	if _, err := b.db.RetryRun(t.Context(), run.ID); !errors.Is(err, aggregation.ErrState) {
+		t.Errorf("retry a run that is running: got %v, want %v", err, aggregation.ErrState)
 	}
-	if err := errors.Join(b.db.Finish(t.Context(), claim), b.db.Commit(t.Context(), run.ID, 0, factsOf(nil), store.Closing{}), b.db.Forget(t.Context(), run.ID)); err != nil {
+	if err := errors.Join(b.db.Finish(t.Context(), claim), b.db.Commit(t.Context(), run.ID, 0, factsOf(nil), aggregation.Closing{}), b.db.Forget(t.Context(), run.ID)); err != nil {
 		t.Fatal(err)
 	}
 	again, err := b.db.RetryRun(t.Context(), run.ID)
@@ -88,12 +87,12 @@ func testRetry(t *testing.T, b *bench) {
 	if err := b.db.Work(b.claim(again.ID)).Detail(t.Context(), record("b", 2)); err != nil {
 		t.Fatal(err)
 	}
-	b.move(again.ID, store.Cancelled)
+	b.move(again.ID, aggregation.Cancelled)
 	other := b.staged(people)
-	if err := b.db.Commit(t.Context(), other.ID, 1, factsOf(nil), store.Closing{}); err != nil {
+	if err := b.db.Commit(t.Context(), other.ID, 1, factsOf(nil), aggregation.Closing{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.db.RetryRun(t.Context(), other.ID); !errors.Is(err, store.ErrNone) {
-		t.Errorf("retry where nothing failed: got %v, want %v", err, store.ErrNone)
+	if _, err := b.db.RetryRun(t.Context(), other.ID); !errors.Is(err, aggregation.ErrNone) {
+		t.Errorf("retry where nothing failed: got %v, want %v", err, aggregation.ErrNone)
 	}
 }

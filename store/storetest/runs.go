@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,27 +16,27 @@ import (
 
 func testOneRun(t *testing.T, b *bench) {
 	first := b.start(people)
-	if _, err := b.db.StartRun(t.Context(), people, "detail"); !errors.Is(err, store.ErrOpenRun) {
-		t.Errorf("a second run of the scope: got %v, want %v", err, store.ErrOpenRun)
+	if _, err := b.db.StartRun(t.Context(), people, "detail"); !errors.Is(err, aggregation.ErrOpenRun) {
+		t.Errorf("a second run of the scope: got %v, want %v", err, aggregation.ErrOpenRun)
 	}
 	groups := b.start(aggregation.Scope{Connection: "acme", Resource: "groups"})
 	if groups.ID <= first.ID {
 		t.Errorf("the run of another scope: got number %d, want more than %d", groups.ID, first.ID)
 	}
-	b.move(first.ID, store.Held)
-	if _, err := b.db.StartRun(t.Context(), people, "detail"); !errors.Is(err, store.ErrOpenRun) {
-		t.Errorf("a run beside one that is held: got %v, want %v", err, store.ErrOpenRun)
+	b.move(first.ID, aggregation.Held)
+	if _, err := b.db.StartRun(t.Context(), people, "detail"); !errors.Is(err, aggregation.ErrOpenRun) {
+		t.Errorf("a run beside one that is held: got %v, want %v", err, aggregation.ErrOpenRun)
 	}
-	b.move(first.ID, store.Cancelled)
+	b.move(first.ID, aggregation.Cancelled)
 	second := b.start(people)
-	if err := b.db.MoveRun(t.Context(), first.ID, store.Running, ""); !errors.Is(err, store.ErrOpenRun) {
-		t.Errorf("resume the first beside the second: got %v, want %v", err, store.ErrOpenRun)
+	if err := b.db.MoveRun(t.Context(), first.ID, aggregation.Running, ""); !errors.Is(err, aggregation.ErrOpenRun) {
+		t.Errorf("resume the first beside the second: got %v, want %v", err, aggregation.ErrOpenRun)
 	}
-	b.move(second.ID, store.Failed)
-	b.move(first.ID, store.Running)
+	b.move(second.ID, aggregation.Failed)
+	b.move(first.ID, aggregation.Running)
 }
 
-func (b *bench) move(run store.RunID, to store.State) {
+func (b *bench) move(run aggregation.RunID, to aggregation.State) {
 	b.Helper()
 	if err := b.db.MoveRun(b.Context(), run, to, "because"); err != nil {
 		b.Fatalf("move run %d to %s: %v", run, to, err)
@@ -45,40 +47,40 @@ func testStates(t *testing.T, b *bench) {
 	run := b.start(people)
 	b.pass(time.Second)
 	was := run.State
-	for _, to := range []store.State{store.Held, store.Running, store.Failed, store.Running, store.Held, store.Cancelled, store.Running, store.Cancelled} {
+	for _, to := range []aggregation.State{aggregation.Held, aggregation.Running, aggregation.Failed, aggregation.Running, aggregation.Held, aggregation.Cancelled, aggregation.Running, aggregation.Cancelled} {
 		b.move(run.ID, to)
 		got, err := b.db.Run(t.Context(), run.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		run.Approved = run.Approved || was == store.Held && to == store.Running
+		run.Approved = run.Approved || was == aggregation.Held && to == aggregation.Running
 		want := run
 		was, want.State, want.Note = to, to, "because"
 		want.Errors, want.Warnings = []string{}, []string{}
-		if to == store.Failed || to == store.Cancelled {
+		if to == aggregation.Failed || to == aggregation.Cancelled {
 			want.Completed = run.Started.Add(time.Second)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("run that was moved to %s (- want, + got):\n%s", to, diff)
 		}
 	}
-	for _, to := range []store.State{store.Held, store.Failed, store.Cancelled, store.Completed, "nonsense"} {
-		if err := b.db.MoveRun(t.Context(), run.ID, to, ""); !errors.Is(err, store.ErrState) {
-			t.Errorf("from cancelled to %s: got %v, want %v", to, err, store.ErrState)
+	for _, to := range []aggregation.State{aggregation.Held, aggregation.Failed, aggregation.Cancelled, aggregation.Completed, "nonsense"} {
+		if err := b.db.MoveRun(t.Context(), run.ID, to, ""); !errors.Is(err, aggregation.ErrState) {
+			t.Errorf("from cancelled to %s: got %v, want %v", to, err, aggregation.ErrState)
 		}
 	}
-	if err := b.db.MoveRun(t.Context(), 99, store.Held, ""); !errors.Is(err, store.ErrNone) {
-		t.Errorf("move a run that is not there: got %v, want %v", err, store.ErrNone)
+	if err := b.db.MoveRun(t.Context(), 99, aggregation.Held, ""); !errors.Is(err, aggregation.ErrNone) {
+		t.Errorf("move a run that is not there: got %v, want %v", err, aggregation.ErrNone)
 	}
 }
 
 func testStateEvents(t *testing.T, b *bench) {
 	run := b.start(people)
-	if err := b.db.MoveRun(t.Context(), run.ID, store.Held, "too much gone", event("held")); err != nil {
+	if err := b.db.MoveRun(t.Context(), run.ID, aggregation.Held, "too much gone", event("held")); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.db.MoveRun(t.Context(), run.ID, store.Failed, "", event("not told")); !errors.Is(err, store.ErrState) {
-		t.Errorf("from held to failed: got %v, want %v", err, store.ErrState)
+	if err := b.db.MoveRun(t.Context(), run.ID, aggregation.Failed, "", event("not told")); !errors.Is(err, aggregation.ErrState) {
+		t.Errorf("from held to failed: got %v, want %v", err, aggregation.ErrState)
 	}
 	got := b.events()
 	want := []store.Numbered{{Seq: 1, Event: event("held")}}
@@ -88,27 +90,27 @@ func testStateEvents(t *testing.T, b *bench) {
 }
 
 func testRuns(t *testing.T, b *bench) {
-	var ids []store.RunID
+	var ids []aggregation.RunID
 	for _, resource := range []string{"people", "groups", "roles"} {
 		ids = append(ids, b.start(aggregation.Scope{Connection: "acme", Resource: resource}).ID)
 	}
-	b.move(ids[0], store.Failed)
+	b.move(ids[0], aggregation.Failed)
 	again := b.start(people)
 	for name, c := range map[string]struct {
 		scope aggregation.Scope
 		limit int
-		want  []store.RunID
+		want  []aggregation.RunID
 	}{
-		"all":        {aggregation.Scope{}, 10, []store.RunID{again.ID, ids[2], ids[1], ids[0]}},
-		"the last":   {aggregation.Scope{}, 1, []store.RunID{again.ID}},
-		"of a scope": {people, 10, []store.RunID{again.ID, ids[0]}},
+		"all":        {aggregation.Scope{}, 10, []aggregation.RunID{again.ID, ids[2], ids[1], ids[0]}},
+		"the last":   {aggregation.Scope{}, 1, []aggregation.RunID{again.ID}},
+		"of a scope": {people, 10, []aggregation.RunID{again.ID, ids[0]}},
 		"of none":    {aggregation.Scope{Connection: "acme", Resource: "dogs"}, 10, nil},
 	} {
 		runs, err := b.db.Runs(t.Context(), c.scope, c.limit)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []store.RunID
+		var got []aggregation.RunID
 		for _, r := range runs {
 			got = append(got, r.ID)
 		}
@@ -126,14 +128,34 @@ func testForget(t *testing.T, b *bench) {
 		records = append(records, record(string(rune('a'+i%26))+time.Duration(i).String(), i%60))
 	}
 	b.stage(claim, records...)
-	if err := b.db.Forget(t.Context(), run.ID); !errors.Is(err, store.ErrState) {
-		t.Errorf("forget what a running run has: got %v, want %v", err, store.ErrState)
+	if err := b.db.Forget(t.Context(), run.ID); !errors.Is(err, aggregation.ErrState) {
+		t.Errorf("forget what a running run has: got %v, want %v", err, aggregation.ErrState)
 	}
-	b.move(run.ID, store.Failed)
+	b.move(run.ID, aggregation.Failed)
 	if err := b.db.Forget(t.Context(), run.ID); err != nil {
 		t.Fatal(err)
 	}
 	if got := collect(t, b.db.Staged(t.Context(), run.ID)); len(got) != 0 {
 		t.Errorf("staged records that were forgotten: got %d, want 0", len(got))
+	}
+}
+
+// A run that failed is not resumed once a later one was committed: it would take away whoever came since.
+func testResumeTooLate(t *testing.T, b *bench) {
+	ctx := t.Context()
+	old := b.start(people)
+	if err := b.db.MoveRun(ctx, old.ID, aggregation.Failed, "the vendor was down"); err != nil {
+		t.Fatal(err)
+	}
+	newer := b.staged(people, record("a", 1))
+	if err := b.db.Commit(ctx, newer.ID, 0, factsOf([]aggregation.Record{record("a", 1)}), aggregation.Closing{}); err != nil {
+		t.Fatal(err)
+	}
+	err := b.db.MoveRun(ctx, old.ID, aggregation.Running, "")
+	if !errors.Is(err, aggregation.ErrDropped) || !strings.Contains(fmt.Sprint(err), "has completed since it began") {
+		t.Errorf("resume: got %v, want %v and why", err, aggregation.ErrDropped)
+	}
+	if err := b.db.MoveRun(ctx, old.ID, aggregation.Cancelled, ""); err != nil {
+		t.Errorf("cancel it: got %v, want none", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/aggregation"
-	"sluice/store"
 )
 
 // many are accounts in the order of their ids: more than two strides, and not a whole number of them.
@@ -91,7 +90,7 @@ func testReaderFollows(t *testing.T, b *bench) {
 func (b *bench) commit(scope aggregation.Scope, expected int64, records []aggregation.Record, gone ...string) {
 	b.Helper()
 	run := b.staged(scope, records...)
-	if err := b.db.Commit(b.Context(), run.ID, expected, factsOf(records, gone...), store.Closing{}); err != nil {
+	if err := b.db.Commit(b.Context(), run.ID, expected, factsOf(records, gone...), aggregation.Closing{}); err != nil {
 		b.Fatalf("commit: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 	for name, test := range map[string]func(*testing.T, *bench){
 		"a scope has one run at a time":                       testOneRun,
 		"a run goes from state to state":                      testStates,
+		"a run is not resumed after a later one":              testResumeTooLate,
 		"what changes a run's state is told with it":          testStateEvents,
 		"runs are listed, the latest first":                   testRuns,
 		"two that claim get two partitions":                   testClaims,
@@ -88,7 +89,7 @@ func (b *bench) pass(d time.Duration) {
 // people is the scope of most tests.
 var people = aggregation.Scope{Connection: "acme", Resource: "people"}
 
-func (b *bench) start(scope aggregation.Scope) store.Run {
+func (b *bench) start(scope aggregation.Scope) aggregation.Run {
 	b.Helper()
 	run, err := b.db.StartRun(b.Context(), scope, "detail")
 	if err != nil {
@@ -98,21 +99,21 @@ func (b *bench) start(scope aggregation.Scope) store.Run {
 }
 
 // claim adds partitions, and claims the first.
-func (b *bench) claim(run store.RunID, names ...string) store.Claim {
+func (b *bench) claim(run aggregation.RunID, names ...string) aggregation.Claim {
 	b.Helper()
 	for _, name := range names {
-		if err := b.db.AddPartitions(b.Context(), run, store.Partition{Name: name, Spec: json.RawMessage(`{"of":"` + name + `"}`), Total: 9}); err != nil {
+		if err := b.db.AddPartitions(b.Context(), run, aggregation.Partition{Name: name, Spec: json.RawMessage(`{"of":"` + name + `"}`), Total: 9}); err != nil {
 			b.Fatalf("add partition %s: %v", name, err)
 		}
 	}
-	claim, err := b.db.Claim(b.Context(), store.Want{Run: run, Owner: "a", Lease: time.Minute})
+	claim, err := b.db.Claim(b.Context(), aggregation.Want{Run: run, Owner: "a", Lease: time.Minute})
 	if err != nil {
 		b.Fatalf("claim: %v", err)
 	}
 	return claim
 }
 
-func (b *bench) stage(claim store.Claim, records ...aggregation.Record) {
+func (b *bench) stage(claim aggregation.Claim, records ...aggregation.Record) {
 	b.Helper()
 	if err := b.db.Stage(b.Context(), claim, store.Progress{}, records...); err != nil {
 		b.Fatalf("stage: %v", err)
@@ -120,7 +121,7 @@ func (b *bench) stage(claim store.Claim, records ...aggregation.Record) {
 }
 
 // staged is a run whose only partition is done, with these accounts read.
-func (b *bench) staged(scope aggregation.Scope, records ...aggregation.Record) store.Run {
+func (b *bench) staged(scope aggregation.Scope, records ...aggregation.Record) aggregation.Run {
 	b.Helper()
 	run := b.start(scope)
 	claim := b.claim(run.ID, "all")
@@ -140,20 +141,20 @@ func record(id string, second int) aggregation.Record {
 }
 
 // fact is what makes r the snapshot's, with an event.
-func fact(r aggregation.Record) store.Fact {
-	return store.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: r.ID, After: r.Account}, Events: []triggers.Event{event("of " + r.ID + r.RowHash)}}
+func fact(r aggregation.Record) aggregation.Fact {
+	return aggregation.Fact{Change: aggregation.Change{Kind: aggregation.Created, ID: r.ID, After: r.Account}, Events: []triggers.Event{event("of " + r.ID + r.RowHash)}}
 }
 
 // factsOf is the facts of records, and of those that are gone.
-func factsOf(records []aggregation.Record, gone ...string) iter.Seq2[store.Fact, error] {
-	return func(yield func(store.Fact, error) bool) {
+func factsOf(records []aggregation.Record, gone ...string) iter.Seq2[aggregation.Fact, error] {
+	return func(yield func(aggregation.Fact, error) bool) {
 		for _, r := range records {
 			if !yield(fact(r), nil) {
 				return
 			}
 		}
 		for _, id := range gone {
-			if !yield(store.Fact{Change: aggregation.Change{Kind: aggregation.Deleted, ID: id, Before: json.RawMessage(`{}`)}}, nil) {
+			if !yield(aggregation.Fact{Change: aggregation.Change{Kind: aggregation.Deleted, ID: id, Before: json.RawMessage(`{}`)}}, nil) {
 				return
 			}
 		}

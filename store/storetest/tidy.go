@@ -10,7 +10,7 @@ import (
 )
 
 // holds counts what is staged for runs.
-func (b *bench) holds(runs ...store.Run) (counts []int) {
+func (b *bench) holds(runs ...aggregation.Run) (counts []int) {
 	b.Helper()
 	for _, run := range runs {
 		counts = append(counts, len(collect(b.T, b.db.Staged(b.Context(), run.ID))))
@@ -18,7 +18,7 @@ func (b *bench) holds(runs ...store.Run) (counts []int) {
 	return counts
 }
 
-func (b *bench) tidy(want []int, runs ...store.Run) {
+func (b *bench) tidy(want []int, runs ...aggregation.Run) {
 	b.Helper()
 	if err := b.db.Tidy(b.Context()); err != nil {
 		b.Fatalf("tidy: %v", err)
@@ -33,9 +33,9 @@ func (b *bench) tidy(want []int, runs ...store.Run) {
 }
 
 // complete completes a run whose partitions are done, and leaves what it has read as a kill would.
-func (b *bench) complete(run store.Run, expected int64) {
+func (b *bench) complete(run aggregation.Run, expected int64) {
 	b.Helper()
-	if err := b.db.Commit(b.Context(), run.ID, expected, factsOf(nil), store.Closing{}); err != nil {
+	if err := b.db.Commit(b.Context(), run.ID, expected, factsOf(nil), aggregation.Closing{}); err != nil {
 		b.Fatalf("commit: %v", err)
 	}
 }
@@ -43,10 +43,10 @@ func (b *bench) complete(run store.Run, expected int64) {
 func testTidy(t *testing.T, b *bench) {
 	running := b.staged(aggregation.Scope{Connection: "acme", Resource: "groups"}, record("g", 1))
 	failed := b.staged(people, record("a", 1), record("b", 1))
-	b.move(failed.ID, store.Failed)
+	b.move(failed.ID, aggregation.Failed)
 	cancelled := b.staged(people, record("a", 1))
-	b.move(cancelled.ID, store.Cancelled)
-	runs := []store.Run{running, failed, cancelled}
+	b.move(cancelled.ID, aggregation.Cancelled)
+	runs := []aggregation.Run{running, failed, cancelled}
 	b.tidy([]int{1, 2, 1}, runs...)
 	b.pass(store.ResumeWithin - time.Second)
 	b.tidy([]int{1, 2, 1}, runs...)
@@ -70,41 +70,41 @@ func testTidy(t *testing.T, b *bench) {
 		t.Errorf("rows of lists after a tidy: got one, %v, want none", err)
 	}
 	broken := b.staged(people, record("a", 1))
-	b.move(broken.ID, store.Failed)
+	b.move(broken.ID, aggregation.Failed)
 	b.tidy([]int{1, 1}, done, broken)
 	last := b.staged(people, record("a", 1))
 	b.complete(last, 1)
 	b.tidy([]int{1, 0, 0, 0}, running, done, broken, last)
-	if _, err := b.db.RetryRun(t.Context(), done.ID); !errors.Is(err, store.ErrNone) {
-		t.Errorf("retry what a later run has read: got %v, want %v", err, store.ErrNone)
+	if _, err := b.db.RetryRun(t.Context(), done.ID); !errors.Is(err, aggregation.ErrNone) {
+		t.Errorf("retry what a later run has read: got %v, want %v", err, aggregation.ErrNone)
 	}
 }
 
 func testResumeWithin(t *testing.T, b *bench) {
-	resume := func(run store.Run, want error) {
+	resume := func(run aggregation.Run, want error) {
 		t.Helper()
-		if err := b.db.MoveRun(t.Context(), run.ID, store.Running, ""); !errors.Is(err, want) {
+		if err := b.db.MoveRun(t.Context(), run.ID, aggregation.Running, ""); !errors.Is(err, want) {
 			t.Errorf("resume run %d: got %v, want %v", run.ID, err, want)
 		}
 	}
 	first := b.staged(people, record("a", 1))
-	b.move(first.ID, store.Failed)
+	b.move(first.ID, aggregation.Failed)
 	b.pass(store.ResumeWithin - time.Second)
 	resume(first, nil)
-	b.move(first.ID, store.Cancelled)
+	b.move(first.ID, aggregation.Cancelled)
 	b.pass(store.ResumeWithin)
-	resume(first, store.ErrDropped)
+	resume(first, aggregation.ErrDropped)
 
 	second := b.staged(people, record("a", 1))
-	b.move(second.ID, store.Cancelled)
+	b.move(second.ID, aggregation.Cancelled)
 	third := b.staged(people, record("a", 1))
 	b.pass(time.Second)
 	b.complete(third, 0)
-	resume(second, store.ErrDropped)
+	resume(second, aggregation.ErrDropped)
 	fourth := b.start(people)
-	b.move(fourth.ID, store.Failed)
+	b.move(fourth.ID, aggregation.Failed)
 	resume(fourth, nil)
 	b.pass(2 * store.ResumeWithin)
-	b.move(fourth.ID, store.Held)
+	b.move(fourth.ID, aggregation.Held)
 	resume(fourth, nil) // it was not over
 }

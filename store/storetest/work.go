@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/aggregation"
-	"sluice/store"
 )
 
 func row(step int, id string) aggregation.Row {
@@ -66,8 +65,8 @@ func testKeep(t *testing.T, b *bench) {
 	}
 	b.pass(2 * time.Minute)
 	b.claim(run.ID)
-	if err := w.Keep(t.Context(), aggregation.Batch{Step: 1}, aggregation.Checkpoint{}); !errors.Is(err, store.ErrFenced) {
-		t.Errorf("keep by the old owner: got %v, want %v", err, store.ErrFenced)
+	if err := w.Keep(t.Context(), aggregation.Batch{Step: 1}, aggregation.Checkpoint{}); !errors.Is(err, aggregation.ErrFenced) {
+		t.Errorf("keep by the old owner: got %v, want %v", err, aggregation.ErrFenced)
 	}
 	if got := collect(t, w.Rows(t.Context(), 1, 1, "")); len(got) != 600 {
 		t.Errorf("rows after what was refused: got %d, want 600", len(got))
@@ -119,14 +118,14 @@ func testPending(t *testing.T, b *bench) {
 func testLast(t *testing.T, b *bench) {
 	run := b.start(people)
 	list := b.claim(run.ID, "list")
-	var then []store.Partition
+	var then []aggregation.Partition
 	for i := range 8 {
-		then = append(then, store.Partition{Name: fmt.Sprint("detail-", i)})
+		then = append(then, aggregation.Partition{Name: fmt.Sprint("detail-", i)})
 	}
 	if err := b.db.Finish(t.Context(), list, then...); err != nil {
 		t.Fatal(err)
 	}
-	var claims []store.Claim
+	var claims []aggregation.Claim
 	for range then {
 		claims = append(claims, b.claim(run.ID))
 	}
@@ -143,7 +142,7 @@ func testLast(t *testing.T, b *bench) {
 	if commit.Name != aggregation.CommitPartition {
 		t.Fatalf("the last partition: got %s, want commit", commit.Name)
 	}
-	if err := b.db.Commit(t.Context(), run.ID, 0, factsOf(nil), store.Closing{Claim: commit}); err != nil {
+	if err := b.db.Commit(t.Context(), run.ID, 0, factsOf(nil), aggregation.Closing{Claim: commit}); err != nil {
 		t.Errorf("commit: %v", err)
 	}
 	all, err := b.db.Partitions(t.Context(), run.ID)

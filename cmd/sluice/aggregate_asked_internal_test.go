@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/store"
+	"sluice/store/storetest"
+	"sluice/triggers"
+)
+
+// register is a directory that has a call for one of its people, and takes somebody in at the front after a first page.
+type register struct {
+	directory
+
+	comes string
+}
+
+func (g *register) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id, one := strings.CutPrefix(r.URL.Path, "/users/")
+	switch {
+	case !one:
+		g.directory.ServeHTTP(w, r)
+		if g.comes != "" {
+			g.people, g.comes = append([]string{g.comes}, g.people...), ""
+		}
+	case slices.Contains(g.people, id):
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"id":%q}`, id)
+	default:
+		http.Error(w, "{}", http.StatusNotFound)
+	}
+}
+
+// Whoever a list by numbers passes over is asked for and there; who has left is asked for and gone; who comes makes a row be repeated.
+func TestAggregateAsksForWhoIsMissing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		vendor := &register{directory: directory{people: []string{"a", "b", "c", "d", "e"}}}
+		b := directoryBench(t, vendor, fresh())
+		b.withDetail()
+		h := b.house(true)
+		_, last := b.events(h, 0)
+		for _, c := range []struct{ what, leaves, comes, created, deleted string }{
+			{what: "the first run", created: "a b c d e"},
+			{what: "a leaves behind the reader's back, and c is passed over", leaves: "a"},
+			{what: "a has left, 0 comes, and c is repeated", comes: "0", deleted: "a"},
+			{what: "0 is seen", created: "0"},
+			{what: "e leaves before its page is read", leaves: "e", deleted: "e"},
+			{what: "all as before"},
+		} {
+			vendor.leaves, vendor.comes = c.leaves, c.comes
+			b.read(h)
+			told, seen := b.events(h, last)
+			last = seen
+			for kind, want := range map[string]string{triggers.IdentityCreated: c.created, triggers.IdentityDeleted: c.deleted} {
+				var ids []string
+				for _, e := range told[kind] {
+					ids = append(ids, e.Subject)
+				}
+				if got := strings.Join(ids, " "); got != want {
+					t.Errorf("%s: %s: got %q, want %q", c.what, kind, got, want)
+				}
+			}
+		}
+	})
+}
+
+// withDetail gives the directory's plan a call for one person.
+func (b *aggregateBench) withDetail() {
+	b.Helper()
+	path := filepath.Join(b.folder, "connectors", "directory.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	with := strings.Replace(string(text), "size: 2}}}}}", `size: 2}}}, detail: {call: "GET /users/{key}"}}}`, 1)
+	if err := os.WriteFile(path, []byte(with), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	if b.set, err = (source{path: b.folder}).set(); err != nil {
+		b.Fatal(err)
+	}
+	if plan := b.set.Connections["tdx"].Connector.Resource(tdxPeople.Resource).Plans[0]; plan.Detail == nil {
+		b.Fatalf("plan: got %+v, want one with a detail", plan)
+	}
+}
