@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"sluice/aggregation"
@@ -111,4 +112,26 @@ connections:
 		t.Fatal(err)
 	}
 	return b
+}
+
+// A vendor whose list is never whole is not asked for ever: each try keeps pages, and none gets farther than the one before.
+func TestAggregateGivesAListUp(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		b := directoryBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("start") == "2" {
+				w.WriteHeader(http.StatusGone)
+				return
+			}
+			_, _ = w.Write([]byte(`[{"id":"a"},{"id":"b"}]`))
+		}), fresh())
+		h := b.house(true)
+		started, err := h.runner.Start(t.Context(), aggregation.Scope{Connection: "tdx", Resource: "people"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run := b.over(h, started.ID, aggregation.Failed); !strings.Contains(run.Note, "given up after several tries") {
+			t.Errorf("note: got %q, want that it was tried several times", run.Note)
+		}
+	})
 }
