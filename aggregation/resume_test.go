@@ -204,6 +204,8 @@ func TestListRefuses(t *testing.T) {
 	}{
 		"no such list": {func(r *aggregation.Reader) { r.Others = func(string) *connectors.Resource { return nil } }, "plan inverted: joins over groups, which is no resource"},
 		"key":          {func(r *aggregation.Reader) { r.Resource.Key = q(".nobody") }, "people: GET /api/people/userlist: page 1: row 1: key: .nobody gives neither"},
+		"NUL":          {func(r *aggregation.Reader) { r.Resource.Key = q(`.UID + "\u0000"`) }, "row 1: key: .UID + \"\\u0000\" gives a text with a NUL"},
+		"long key":     {func(r *aggregation.Reader) { r.Resource.Key = q(`.UID * 100`) }, "of more than 1000 bytes"},
 		"owner":        {func(r *aggregation.Reader) { r.Plan.Joins[0].Owner = q("[]", "$over") }, "row 1: owner: [] gives neither"},
 		"add":          {func(r *aggregation.Reader) { r.Plan.Joins[0].Add = q(".UID", "$over") }, "row 1: add: .UID gives no object"},
 		"rights":       {func(r *aggregation.Reader) { r.Plan.List.Items = q("[]") }, "an empty list: the credential may lack rights"},
