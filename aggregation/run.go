@@ -66,5 +66,6 @@ var (
 	ErrState      = errors.New("the run is in another state")
 	ErrFenced     = errors.New("the partition has another owner by now")
 	ErrUnfinished = errors.New("the run has partitions that are not done")
+	ErrStale      = errors.New("a later run of the scope has completed, and what this one has read is older: begin a new one")
 	ErrRevision   = errors.New("the snapshot is another one by now")
 )

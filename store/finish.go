@@ -90,7 +90,7 @@ func (db *DB) TakeOver(ctx context.Context) error {
 }
 
 // RetryRun begins a run that reads the failed accounts of a completed one again, and nothing else. ErrState: that one is not completed;
-// ErrNone: none of its accounts can be read again; ErrOpenRun: the scope has a run that is not over.
+// ErrNone: none of its accounts can be read again; ErrStale: the scope was read again since; ErrOpenRun: the scope has a run that is not over.
 func (db *DB) RetryRun(ctx context.Context, failed RunID) (run Run, err error) {
 	err = db.write(ctx, fmt.Sprintf("retry run %d", failed), func(t tx) error {
 		old, err := oneRun(ctx, t, failed, "")
@@ -99,6 +99,9 @@ func (db *DB) RetryRun(ctx context.Context, failed RunID) (run Run, err error) {
 		}
 		if old.State != Completed {
 			return fmt.Errorf("%w: it is %s", ErrState, old.State)
+		}
+		if err := fresh(ctx, t, failed, wholeRun); err != nil { // that has read those accounts too
+			return err
 		}
 		if run, err = db.startRun(ctx, t, old.Scope, old.Plan, failed); err != nil {
 			return err

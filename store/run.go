@@ -73,7 +73,7 @@ func scopeNumber(ctx context.Context, t tx, scope aggregation.Scope) (number int
 
 // MoveRun takes a run to another state than Completed and, in the same transaction, tells of it by events. A note says why. Moving a held
 // run to Running approves it, moving a failed or cancelled one resumes it; its partitions are then ready, with jobs. ErrState: it is in none from which the new one follows;
-// ErrOpenRun: another run of the scope was begun meanwhile; ErrNone: there is no such run.
+// ErrOpenRun: another run of the scope was begun meanwhile; ErrStale: another one has completed meanwhile; ErrNone: there is no such run.
 func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, events ...triggers.Event) error {
 	return db.write(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
 		run, err := oneRun(ctx, t, id, " FOR UPDATE OF r")
@@ -96,6 +96,11 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 			return err
 		}
 		if to == Running {
+			if run.State != Held { // beside which there was no other
+				if err := fresh(ctx, t, id, anyRun); err != nil {
+					return err
+				}
+			}
 			if err := db.reopen(ctx, t, id); err != nil {
 				return err
 			}
@@ -120,6 +125,25 @@ func alone(ctx context.Context, t tx, id RunID) error {
 		WHERE r.id = ? AND o.state IN ('running', 'held')`, []any{int64(id)}, &others)
 	if err == nil && others > 0 {
 		err = ErrOpenRun
+	}
+	return err
+}
+
+// Which runs make what another one has read stale.
+const (
+	anyRun   = ""
+	wholeRun = " AND o.retry_of = 0"
+)
+
+// fresh makes sure that no other run of the scope has completed since a run began. What it has read would take back what that one has made
+// of the snapshot: whoever came since would be told of as gone. Numbers and times are both asked, because of two runs that were resumed
+// in turns the one with the lower number may be the later one.
+func fresh(ctx context.Context, t tx, id RunID, than string) error {
+	var later int64
+	err := t.one(ctx, `SELECT count(*) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id <> r.id
+		WHERE r.id = ? AND o.state = 'completed' AND (o.id > r.id OR o.completed > r.started)`+than, []any{int64(id)}, &later)
+	if err == nil && later > 0 {
+		err = ErrStale
 	}
 	return err
 }

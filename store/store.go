@@ -60,6 +60,7 @@ var (
 	ErrState      = aggregation.ErrState
 	ErrFenced     = aggregation.ErrFenced
 	ErrUnfinished = aggregation.ErrUnfinished
+	ErrStale      = aggregation.ErrStale
 	ErrRevision   = aggregation.ErrRevision
 	ErrNewer      = errors.New("store: the database is newer than this sluice")
 )
