@@ -21,6 +21,11 @@ func (db *DB) Touch(ctx context.Context, scope aggregation.Scope, ids ...string)
 	}
 	err = db.write(ctx, "touch accounts", func(t tx) error {
 		for some := range slices.Chunk(spellings, mostRows) {
+			if _, err := t.exec(ctx, `UPDATE staged SET row_hash = '' WHERE run IN (SELECT r.id FROM runs r JOIN scopes s ON s.id = r.scope
+				WHERE s.connection = ? AND s.resource = ? AND r.state <> 'completed') AND row_hash <> '' AND id IN (`+marks(len(some))+")",
+				append([]any{scope.Connection, scope.Resource}, some...)...); err != nil {
+				return err
+			}
 			n, err := t.exec(ctx, `UPDATE accounts SET row_hash = ''
 				WHERE scope = (SELECT id FROM scopes WHERE connection = ? AND resource = ?) AND row_hash <> '' AND id IN (`+marks(len(some))+")",
 				append([]any{scope.Connection, scope.Resource}, some...)...)

@@ -36,6 +36,7 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"what was staged is forgotten when the run is over":   testForget,
 		"a commit makes facts the snapshot":                   testCommit,
 		"who was written to is read again":                    testTouch,
+		"a commit keeps the marks of writes under way":        testTouchUnderWay,
 		"a commit of another revision is refused":             testRevision,
 		"a commit before the last partition is refused":       testUnfinished,
 		"facts that end in an error leave nothing":            testBrokenFacts,
