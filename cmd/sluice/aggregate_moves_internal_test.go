@@ -135,3 +135,34 @@ func TestAggregateGivesAListUp(t *testing.T) {
 		}
 	})
 }
+
+// A run asks the vendor, whatever other callers may be given from memory: what is remembered may be older than the snapshot.
+func TestAggregateReadsPastTheCache(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		vendor := &directory{people: []string{"a"}}
+		b := directoryBench(t, vendor, fresh())
+		name := filepath.Join(b.folder, "connectors/directory.yaml")
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(name, append(text, "routes: [{match: GET /users, cache: {ttl: 1h, shared: true}}]\n"...), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.set, err = (source{path: b.folder}).set(); err != nil {
+			t.Fatal(err)
+		}
+		h := b.house(true)
+		for i, want := range []int{1, 2} {
+			started, err := h.runner.Start(t.Context(), aggregation.Scope{Connection: "tdx", Resource: "people"}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.over(h, started.ID, aggregation.Completed).Counts.Scanned; got != want {
+				t.Errorf("run %d: got %d people, want %d", i+1, got, want)
+			}
+			vendor.people = append(vendor.people, "b")
+		}
+	})
+}
