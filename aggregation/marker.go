@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 
+	"sluice/connectors"
 	"sluice/transforms"
 )
 
@@ -71,17 +72,35 @@ func fingerprint(steps []step) string {
 	h := sha256.New()
 	for i := range steps {
 		s := &steps[i]
-		r, p := &s.list.Request, &s.list.Paging
-		say(h, s.name, s.over, s.key, r.Method, r.Path, r.Body, s.list.Items)
-		for _, name := range slices.Sorted(maps.Keys(r.Query)) {
-			say(h, name, r.Query[name])
-		}
+		p := &s.list.Paging
+		say(h, s.name, s.over, s.key, s.list.Items)
+		sayCall(h, &s.list.Request)
 		say(h, p.Style, p.Param, p.Size, p.SizeBy, p.First, p.Rel, p.Next, p.Total)
 		if s.join != nil {
 			say(h, s.join.Over, s.join.Add)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// making tells apart in which way an account is made of its row: by which call of its own, and by which programs.
+func (r *Reader) making() []byte {
+	h := sha256.New()
+	say(h, r.Resource.Key, r.Resource.Map.Name, r.Resource.Map.Active, r.Resource.Map.Attributes)
+	for _, kind := range slices.Sorted(maps.Keys(r.Resource.Map.Entitlements)) {
+		say(h, kind, r.Resource.Map.Entitlements[kind])
+	}
+	if r.Plan.Detail != nil {
+		sayCall(h, r.Plan.Detail)
+	}
+	return h.Sum(nil)
+}
+
+func sayCall(to io.Writer, r *connectors.Request) {
+	say(to, r.Method, r.Path, r.Body)
+	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
+		say(to, name, r.Query[name])
+	}
 }
 
 // say writes values so that no two sequences of them look alike.

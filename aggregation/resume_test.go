@@ -13,6 +13,7 @@ import (
 	"sluice/aggregation"
 	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
+	"sluice/transforms"
 )
 
 var errKilled = errors.New("killed")
@@ -257,6 +258,37 @@ func TestChangedOnly(t *testing.T) {
 	}
 	if total < 150 || total > 200 {
 		t.Errorf("due in nine of ten days: got %d, want about 180 of 200", total)
+	}
+}
+
+// An account that was made by another mapping is read again, although its row is the same: it would otherwise stay as it was for max_age.
+func TestChangedOnlySeesAChangeOfTheMapping(t *testing.T) {
+	t.Parallel()
+	v := newTenant(t, teamdynamix.Options{People: 30})
+	d := &draft{}
+	if _, err := read(t.Context(), t, v.reader("detail"), d, aggregation.ChangedOnly{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		change func(r *aggregation.Reader)
+		want   int
+	}{
+		"none":       {func(*aggregation.Reader) {}, 0},
+		"attributes": {func(r *aggregation.Reader) { r.Resource.Map.Attributes = q("{Title}") }, 30},
+		"entitlements": {func(r *aggregation.Reader) {
+			r.Resource.Map.Entitlements = map[string]*transforms.Query{"groups": q(".GroupIDs")}
+		}, 30},
+		"detail": {func(r *aggregation.Reader) {
+			r.Plan.Detail = &connectors.Request{Method: "GET", Path: "/api/people/{key}", Query: map[string]*transforms.Query{"all": rq(`"yes"`)}}
+		}, 30},
+	} {
+		r := v.reader("detail")
+		r.Resource.Map.Entitlements = maps.Clone(r.Resource.Map.Entitlements)
+		tt.change(r)
+		tally, err := read(t.Context(), t, r, &draft{}, aggregation.ChangedOnly{Before: sequence(d.records()), MaxAge: 1000 * time.Hour})
+		if err != nil || tally.Pending != tt.want {
+			t.Errorf("%s: got %d read again, %v, want %d", name, tally.Pending, err, tt.want)
+		}
 	}
 }
 
