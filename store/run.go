@@ -83,7 +83,7 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 		if !slices.Contains(from[to], run.State) {
 			return fmt.Errorf("%w: it is %s", ErrState, run.State)
 		}
-		completed, err := db.completion(ctx, t, id, to)
+		completed, err := db.completion(ctx, t, run, to)
 		if err != nil {
 			return err
 		}
@@ -96,11 +96,6 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 			return err
 		}
 		if to == Running {
-			if run.State != Held { // beside which there was no other
-				if err := fresh(ctx, t, id, anyRun); err != nil {
-					return err
-				}
-			}
 			if err := db.reopen(ctx, t, id); err != nil {
 				return err
 			}
@@ -109,10 +104,13 @@ func (db *DB) MoveRun(ctx context.Context, id RunID, to State, note string, even
 	})
 }
 
-// completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one.
-func (db *DB) completion(ctx context.Context, t tx, id RunID, to State) (us int64, err error) {
-	if to == Running || to == Held {
-		return 0, alone(ctx, t, id)
+// completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one, and none that is stale.
+func (db *DB) completion(ctx context.Context, t tx, run Run, to State) (us int64, err error) {
+	switch {
+	case to == Running && run.State != Held: // beside a held one there was no other
+		return 0, errors.Join(alone(ctx, t, run.ID), fresh(ctx, t, run.ID, anyRun))
+	case to == Running, to == Held:
+		return 0, alone(ctx, t, run.ID)
 	}
 	now, err := db.now(ctx, t)
 	return micros(now), err

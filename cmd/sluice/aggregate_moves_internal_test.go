@@ -142,7 +142,7 @@ func TestAggregateReadsPastTheCache(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
 		vendor := &directory{people: []string{"a"}}
 		b := directoryBench(t, vendor, fresh())
-		name := filepath.Join(b.folder, "connectors/directory.yaml")
+		name := filepath.Join(b.folder, "connectors", "directory.yaml")
 		text, err := os.ReadFile(name)
 		if err == nil {
 			err = os.WriteFile(name, append(text, "routes: [{match: GET /users, cache: {ttl: 1h, shared: true}}]\n"...), 0o600)
