@@ -125,7 +125,8 @@ func (o Origin) Held(out Outcome, reason string) (triggers.Event, error) {
 	return o.ofRun(triggers.AggregationHeld, out, reason)
 }
 
-// ofRun returns an event of a run. A run that is resumed may end badly more than once, and well after that: each end is a fact of its own.
+// ofRun returns an event of a run. A run that is resumed may end badly or be held more than once, and end well after that: each is a fact of
+// its own, which the change of the run's state tells once.
 func (o Origin) ofRun(kind string, out Outcome, reason string) (triggers.Event, error) {
 	c := out.Counts
 	event, err := o.event(kind, "", struct {
@@ -141,7 +142,7 @@ func (o Origin) ofRun(kind string, out Outcome, reason string) (triggers.Event, 
 		o.source(), out.Status, moment(out.Started), moment(out.Ended), append([]string{}, out.Errors...), append([]string{}, out.Warnings...),
 		stats{c.Scanned, c.Unchanged, c.Changed, c.Added, c.Removed, c.Failed}, reason,
 	})
-	if out.Status == "Failed" || out.Status == "Terminated" {
+	if out.Status != "Success" {
 		event.ID = o.ID(kind, out.Status+moment(out.Ended).Format(time.RFC3339Nano))
 	}
 	return event, err

@@ -37,6 +37,7 @@ type Batch struct {
 	First int    // number of the first row among those of Step and Over
 	Rows  []Row  // may be none
 	Gone  bool   // of a join: the vendor does not have the row Over any more, which is worth a warning
+	Again bool   // the run has been as far before: tries that have failed since then still count
 }
 
 // Checkpoint is where List goes on. It is small and kept as JSON; its zero value is the beginning.
@@ -45,6 +46,8 @@ type Checkpoint struct {
 	Over string   `json:"over,omitempty"`
 	Page Position `json:"page"`
 	Done bool     `json:"done,omitempty"` // there is nothing left to list
+	Plan string   `json:"plan,omitempty"` // tells by which lists Step counts
+	Most Mark     `json:"most,omitzero"`  // how far the run has been, which may be farther than this
 }
 
 // Lists keeps the rows that a run has listed, until it is settled.
@@ -60,7 +63,10 @@ type Lists interface {
 // the call under way. An error ends it; what Retryable says of it tells whether the same checkpoint is worth another try.
 func (r *Reader) List(ctx context.Context, lists Lists, from Checkpoint) error {
 	steps, _, err := r.steps()
-	if err != nil || from.Done {
+	if err != nil {
+		return err
+	}
+	if lists, err = newMarker(lists, steps, from); err != nil || from.Done {
 		return err
 	}
 	for i := from.Step; i < len(steps); i++ {
@@ -98,7 +104,8 @@ func (r *Reader) listStep(ctx context.Context, lists Lists, steps []step, from C
 			return err
 		}
 		err = r.listOne(ctx, lists, s, at, v)
-		if gone(err) && left < maxLeft {
+		// A later page that is refused is no word about the row: its list is read again from the beginning.
+		if gone(err) && !spoilt(err) && left < maxLeft {
 			left++
 			err = lists.Keep(ctx, Batch{Step: at.Step, Over: at.Over, Gone: true}, Checkpoint{Step: at.Step, Over: at.Over, Page: Position{Done: true}})
 		}

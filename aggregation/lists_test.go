@@ -105,7 +105,7 @@ func TestDoublesAndStrays(t *testing.T) {
 	r := &aggregation.Reader{
 		Pager: pager(func(r *http.Request) *http.Response {
 			if r.URL.Path == "/more" {
-				return answer(200, `[{"id":"a","tag":"x"},{"id":"a","tag":"y"},{"id":"nobody","tag":"z"},{"id":null}]`)
+				return answer(200, `[{"id":"a","tag":"x"},{"id":"a","tag":"y"},{"id":"nobody","tag":"z"},{"id":null},{"id":"a\u0000","tag":"z"}]`)
 			}
 			return answer(200, `[{"id":"b"},{"id":"a","n":1,"tags":["w"]},{"id":"a","n":2,"tags":["v"]}]`)
 		}),

@@ -73,6 +73,9 @@ func newRequest(ctx context.Context, method, target string, body []byte) (*http.
 		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Accept", "application/json")
+	// What the chain remembers for other callers may be older than the snapshot, page by page and node by node: changes would be told that
+	// never were.
+	r.Header.Set("Cache-Control", "no-store")
 	return r, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"sluice/aggregation"
 	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
+	"sluice/transforms"
 )
 
 var errKilled = errors.New("killed")
@@ -204,6 +205,8 @@ func TestListRefuses(t *testing.T) {
 	}{
 		"no such list": {func(r *aggregation.Reader) { r.Others = func(string) *connectors.Resource { return nil } }, "plan inverted: joins over groups, which is no resource"},
 		"key":          {func(r *aggregation.Reader) { r.Resource.Key = q(".nobody") }, "people: GET /api/people/userlist: page 1: row 1: key: .nobody gives neither"},
+		"NUL":          {func(r *aggregation.Reader) { r.Resource.Key = q(`.UID + "\u0000"`) }, "row 1: key: .UID + \"\\u0000\" gives a text with a NUL"},
+		"long key":     {func(r *aggregation.Reader) { r.Resource.Key = q(`.UID * 100`) }, "of more than 1000 bytes"},
 		"owner":        {func(r *aggregation.Reader) { r.Plan.Joins[0].Owner = q("[]", "$over") }, "row 1: owner: [] gives neither"},
 		"add":          {func(r *aggregation.Reader) { r.Plan.Joins[0].Add = q(".UID", "$over") }, "row 1: add: .UID gives no object"},
 		"rights":       {func(r *aggregation.Reader) { r.Plan.List.Items = q("[]") }, "an empty list: the credential may lack rights"},
@@ -255,6 +258,37 @@ func TestChangedOnly(t *testing.T) {
 	}
 	if total < 150 || total > 200 {
 		t.Errorf("due in nine of ten days: got %d, want about 180 of 200", total)
+	}
+}
+
+// An account that was made by another mapping is read again, although its row is the same: it would otherwise stay as it was for max_age.
+func TestChangedOnlySeesAChangeOfTheMapping(t *testing.T) {
+	t.Parallel()
+	v := newTenant(t, teamdynamix.Options{People: 30})
+	d := &draft{}
+	if _, err := read(t.Context(), t, v.reader("detail"), d, aggregation.ChangedOnly{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		change func(r *aggregation.Reader)
+		want   int
+	}{
+		"none":       {func(*aggregation.Reader) {}, 0},
+		"attributes": {func(r *aggregation.Reader) { r.Resource.Map.Attributes = q("{Title}") }, 30},
+		"entitlements": {func(r *aggregation.Reader) {
+			r.Resource.Map.Entitlements = map[string]*transforms.Query{"groups": q(".GroupIDs")}
+		}, 30},
+		"detail": {func(r *aggregation.Reader) {
+			r.Plan.Detail = &connectors.Request{Method: "GET", Path: "/api/people/{key}", Query: map[string]*transforms.Query{"all": rq(`"yes"`)}}
+		}, 30},
+	} {
+		r := v.reader("detail")
+		r.Resource.Map.Entitlements = maps.Clone(r.Resource.Map.Entitlements)
+		tt.change(r)
+		tally, err := read(t.Context(), t, r, &draft{}, aggregation.ChangedOnly{Before: sequence(d.records()), MaxAge: 1000 * time.Hour})
+		if err != nil || tally.Pending != tt.want {
+			t.Errorf("%s: got %d read again, %v, want %d", name, tally.Pending, err, tt.want)
+		}
 	}
 }
 

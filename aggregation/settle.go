@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -44,7 +45,7 @@ func (r *Reader) Settle(ctx context.Context, lists Lists, only ChangedOnly, to A
 		return Tally{}, err
 	}
 	defer before.stop()
-	s := settler{reader: r, own: own, now: r.now(), before: before}
+	s := settler{reader: r, own: own, making: r.making(), now: r.now(), before: before}
 	var batch []Settled
 	for rows, err := range groups(lists.Rows(ctx, own, len(steps)-1, "")) {
 		if err != nil {
@@ -81,6 +82,7 @@ func (r *Reader) now() time.Time {
 type settler struct {
 	reader *Reader
 	own    int
+	making []byte // goes into each row's hash: when it is another one, what was made of the same row may be another account
 	now    time.Time
 	before *priors
 	tally  Tally
@@ -111,7 +113,7 @@ func (s *settler) settle(rows []Row) (out Settled, listed bool, err error) {
 	if err != nil {
 		return Settled{}, false, err
 	}
-	out = Settled{Record: Record{ID: id, RowHash: hashOf(merged)}}
+	out = Settled{Record: Record{ID: id, RowHash: hashOf(slices.Concat(merged, s.making))}}
 	s.decide(&out, doc, merged, prior)
 	return out, true, nil
 }

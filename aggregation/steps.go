@@ -2,6 +2,8 @@ package aggregation
 
 import (
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"sluice/connectors"
 	"sluice/transforms"
@@ -48,6 +50,9 @@ func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
 		if !ok {
 			return Row{}, false, fmt.Errorf("key: %s gives neither a text nor a number", s.key)
 		}
+		if !keepable(id) {
+			return Row{}, false, fmt.Errorf("key: %s gives a text with a NUL, or of more than %d bytes, which no database keeps as a key", s.key, mostKey)
+		}
 		b, err := canonicalJSON(item)
 		return Row{n, id, b}, true, err
 	}
@@ -59,7 +64,7 @@ func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
 	if !ok && owner != nil {
 		return Row{}, false, fmt.Errorf("owner: %s gives neither a text nor a number", s.key)
 	}
-	if id == "" {
+	if id == "" || !keepable(id) { // which no account has
 		return Row{}, false, nil
 	}
 	add, err := s.join.Add.Value(item, over)
@@ -74,4 +79,13 @@ func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
 	}
 	b, err := canonicalJSON(add)
 	return Row{n, id, b}, true, err
+}
+
+// mostKey is how long an account's id may be: an index of PostgreSQL keeps no entry of more than 2,704 bytes, and a row of a join has two ids.
+const mostKey = 1000
+
+// keepable tells whether a database keeps an id. One that it refused would look like a fault of the store, after which the same answer is
+// read again and again.
+func keepable(id string) bool {
+	return len(id) <= mostKey && !strings.Contains(id, "\x00") && utf8.ValidString(id)
 }

@@ -129,7 +129,7 @@ type scheduleEntry struct {
 
 type guardEntry struct {
 	Percent float64 `yaml:"percent" jsonschema:"minimum=0,maximum=100,default=5" jsonschema_description:"More than so many in a hundred accounts gone or changed at once …"`
-	Minimum int     `yaml:"minimum" jsonschema:"minimum=0,default=20" jsonschema_description:"… and at least so many of them."`
+	Minimum int     `yaml:"minimum" jsonschema:"minimum=1,default=20" jsonschema_description:"… and at least so many of them."`
 }
 
 type wireEntry struct {

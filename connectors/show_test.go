@@ -32,7 +32,7 @@ connections:
     allow_networks: [10.0.0.0/8]
     egress: ["192.0.2.1"]
     limits: {"GET /x": {limit: 3, spread: false, starts: bucket, burst: 9, penalty: 0s, policy: daily}}
-    aggregation: {plans: {people: second}, changed_only: true, workers_per_node: 2, guard: {percent: 0, minimum: 0}}
+    aggregation: {plans: {people: second}, changed_only: true, workers_per_node: 2, guard: {percent: 0, minimum: 1}}
   b: {connector: acme, base_url: https://b.example, max_hold: 9s, bulk_floor: 0.3, limits: {"GET /x": {concurrent: 4}}, breaker: {off: true}}
 `
 

@@ -141,12 +141,10 @@ func applyBatch(ctx context.Context, t tx, scope int64, batch []aggregation.Fact
 }
 
 // takeHashes notes with which row each account was read, and when. An account whose detail was not read keeps the old ones, so that the
-// next run sees that its row has changed; so does one that is not in the snapshot as it was read, and one that was touched since the run
-// began: the run may have read it before somebody wrote to it.
+// next run sees that its row has changed; so does one that is not in the snapshot as it was read.
 func takeHashes(ctx context.Context, t tx, scope int64, run aggregation.RunID) error {
 	_, err := t.exec(ctx, `UPDATE accounts SET row_hash = staged.row_hash, read_at = staged.read_at FROM staged
 		WHERE accounts.scope = ? AND staged.run = ? AND staged.id = accounts.id AND staged.account = accounts.account
-		AND (staged.row_hash <> accounts.row_hash OR staged.read_at <> accounts.read_at)
-		AND NOT (accounts.row_hash = '' AND accounts.read_at >= (SELECT started FROM runs WHERE id = ?))`, scope, int64(run), int64(run))
+		AND (staged.row_hash <> accounts.row_hash OR staged.read_at <> accounts.read_at)`, scope, int64(run))
 	return err
 }

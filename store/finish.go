@@ -90,7 +90,7 @@ func (db *DB) TakeOver(ctx context.Context) error {
 }
 
 // RetryRun begins a run that reads the failed accounts of a completed one again, and nothing else. ErrState: that one is not completed;
-// ErrNone: none of its accounts can be read again; ErrOpenRun: the scope has a run that is not over.
+// ErrNone: none of its accounts can be read again; ErrDropped: a later run has read them all; ErrOpenRun: the scope has a run that is not over.
 func (db *DB) RetryRun(ctx context.Context, failed aggregation.RunID) (run aggregation.Run, err error) {
 	err = db.write(ctx, fmt.Sprintf("retry run %d", failed), func(t tx) error {
 		old, err := oneRun(ctx, t, failed, "")
@@ -99,6 +99,9 @@ func (db *DB) RetryRun(ctx context.Context, failed aggregation.RunID) (run aggre
 		}
 		if old.State != aggregation.Completed {
 			return fmt.Errorf("%w: it is %s", aggregation.ErrState, old.State)
+		}
+		if err := current(ctx, t, failed, replaced); err != nil {
+			return err
 		}
 		if run, err = db.startRun(ctx, t, old.Scope, old.Plan, failed); err != nil {
 			return err

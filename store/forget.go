@@ -25,7 +25,13 @@ func (db *DB) resumable(ctx context.Context, t tx, run aggregation.Run) error {
 	if !run.Completed.After(now.Add(-ResumeWithin)) {
 		return fmt.Errorf("%w: it is over since %s", aggregation.ErrDropped, run.Completed.Format(time.RFC3339))
 	}
-	switch err := t.one(ctx, "SELECT r.id FROM runs r WHERE r.id = ? AND "+overtaken, []any{int64(run.ID)}, new(int64)); {
+	return current(ctx, t, run.ID, overtaken)
+}
+
+// current makes sure that later runs have made nothing of a run that it must not be.
+func current(ctx context.Context, t tx, run aggregation.RunID, what string) error {
+	err := t.one(ctx, "SELECT r.id FROM runs r WHERE r.id = ? AND "+what, []any{int64(run)}, new(int64))
+	switch {
 	case errors.Is(err, aggregation.ErrNone):
 		return nil
 	case err != nil:

@@ -51,15 +51,15 @@ func (w *Work) settle(ctx context.Context, t tx, batch []aggregation.Settled) er
 		})
 }
 
-// Detail implements aggregation.Details.
+// Detail implements aggregation.Details. The row's hash stays as it is: Touch may have taken it since the row was handed out.
 func (w *Work) Detail(ctx context.Context, r aggregation.Record) error {
 	if _, err := inOrder([]aggregation.Record{r}); err != nil {
 		return err
 	}
 	run := int64(w.claim.Run)
 	return w.write(ctx, "keep an account", 1, func(t tx) error {
-		if _, err := t.exec(ctx, "UPDATE staged SET account = ?, row_hash = ?, read_at = ?, doc = NULL, pending = 0 WHERE run = ? AND id = ?",
-			textOrNull(r.Account), r.RowHash, micros(r.ReadAt), run, r.ID); err != nil {
+		if _, err := t.exec(ctx, "UPDATE staged SET account = ?, read_at = ?, doc = NULL, pending = 0 WHERE run = ? AND id = ?",
+			textOrNull(r.Account), micros(r.ReadAt), run, r.ID); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, "DELETE FROM failures WHERE run = ? AND id = ?", run, r.ID)

@@ -106,13 +106,11 @@ func (db *DB) MoveRun(ctx context.Context, id aggregation.RunID, to aggregation.
 
 // completion is when a run that takes a state is over, 0 for one that goes on, of which a scope has one.
 func (db *DB) completion(ctx context.Context, t tx, run aggregation.Run, to aggregation.State) (us int64, err error) {
-	if to == aggregation.Running {
-		if err := db.resumable(ctx, t, run); err != nil {
+	if to == aggregation.Running || to == aggregation.Held {
+		if err := alone(ctx, t, run.ID); err != nil || to == aggregation.Held {
 			return 0, err
 		}
-	}
-	if to == aggregation.Running || to == aggregation.Held {
-		return 0, alone(ctx, t, run.ID)
+		return 0, db.resumable(ctx, t, run) // in this order: a run that ends between the two looks is seen by the second
 	}
 	now, err := db.now(ctx, t)
 	return micros(now), err

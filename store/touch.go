@@ -9,8 +9,7 @@ import (
 )
 
 // Touch makes the next run read accounts in full although their rows may not have changed: somebody wrote to them. An id is compared as it
-// is, in lower and in upper case, because vendors that ignore case are written to in any. It returns how many accounts that are. The time is
-// noted, so that a run that began before, which may have read the account before it was written to, leaves the mark for the next one.
+// is, in lower and in upper case, because vendors that ignore case are written to in any. It returns how many accounts that are.
 func (db *DB) Touch(ctx context.Context, scope aggregation.Scope, ids ...string) (touched int64, err error) {
 	var spellings []any
 	for _, id := range ids {
@@ -21,14 +20,15 @@ func (db *DB) Touch(ctx context.Context, scope aggregation.Scope, ids ...string)
 		}
 	}
 	err = db.write(ctx, "touch accounts", func(t tx) error {
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
 		for some := range slices.Chunk(spellings, mostRows) {
-			n, err := t.exec(ctx, `UPDATE accounts SET row_hash = '', read_at = ?
-				WHERE scope = (SELECT id FROM scopes WHERE connection = ? AND resource = ?) AND id IN (`+marks(len(some))+")",
-				append([]any{micros(now), scope.Connection, scope.Resource}, some...)...)
+			if _, err := t.exec(ctx, `UPDATE staged SET row_hash = '' WHERE run IN (SELECT r.id FROM runs r JOIN scopes s ON s.id = r.scope
+				WHERE s.connection = ? AND s.resource = ? AND r.state <> 'completed') AND row_hash <> '' AND id IN (`+marks(len(some))+")",
+				append([]any{scope.Connection, scope.Resource}, some...)...); err != nil {
+				return err
+			}
+			n, err := t.exec(ctx, `UPDATE accounts SET row_hash = ''
+				WHERE scope = (SELECT id FROM scopes WHERE connection = ? AND resource = ?) AND row_hash <> '' AND id IN (`+marks(len(some))+")",
+				append([]any{scope.Connection, scope.Resource}, some...)...)
 			if err != nil {
 				return err
 			}

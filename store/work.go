@@ -13,7 +13,7 @@ import (
 )
 
 // Work is what one claim reads, kept. Each of its writes is refused with ErrFenced once another has the partition, makes the lease longer,
-// and counts as progress. Counts of calls go to the database with the write that follows them.
+// and, unless it says otherwise, counts as progress. Counts of calls go to the database with the write that follows them.
 type Work struct {
 	db          *DB
 	claim       aggregation.Claim
@@ -34,14 +34,23 @@ func (w *Work) Called(held time.Duration) {
 	w.held.Add(held.Microseconds())
 }
 
-// write is a fenced transaction; done accounts or rows more are read when it is over.
+// write is a fenced transaction that counts as progress; done accounts or rows more are read when it is over.
 func (w *Work) write(ctx context.Context, what string, done int64, work func(tx) error) error {
+	return w.fenced(ctx, what, done, false, work)
+}
+
+// fenced is a fenced transaction. One that only does again what was done before leaves the count of failed tries as it is.
+func (w *Work) fenced(ctx context.Context, what string, done int64, again bool, work func(tx) error) error {
+	progress := ", tries = 0, reason = ''"
+	if again {
+		progress = ""
+	}
 	calls, held := w.calls.Swap(0), w.held.Swap(0)
 	err := w.db.write(ctx, what+" for "+w.claim.String(), func(t tx) error {
 		if err := w.db.hold(ctx, t, w.claim, "taken", w.claim.Lease); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, "UPDATE partitions SET done = done + ?, calls = calls + ?, held = held + ?, tries = 0, reason = '' WHERE run = ? AND name = ?",
+		if _, err := t.exec(ctx, "UPDATE partitions SET done = done + ?, calls = calls + ?, held = held + ?"+progress+" WHERE run = ? AND name = ?",
 			done, calls, held, int64(w.claim.Run), w.claim.Name); err != nil {
 			return err
 		}
@@ -66,7 +75,7 @@ func (w *Work) Keep(ctx context.Context, b aggregation.Batch, at aggregation.Che
 		}
 	}
 	run, step := int64(w.claim.Run), int64(b.Step)
-	return w.write(ctx, "keep rows", int64(len(b.Rows)), func(t tx) error {
+	return w.fenced(ctx, "keep rows", int64(len(b.Rows)), b.Again, func(t tx) error {
 		if _, err := t.exec(ctx, "DELETE FROM listed WHERE run = ? AND step = ? AND over_id = ? AND n >= ?", run, step, b.Over, int64(b.First)); err != nil {
 			return err
 		}

@@ -150,6 +150,18 @@ func TestAggregateHolds(t *testing.T) {
 		if n := len(b.snapshot(h)); n != 100 {
 			b.Errorf("snapshot while it is held: got %d accounts, want 100", n)
 		}
+		// Cancelled and resumed, it is held anew, and that is told anew.
+		if err := h.runner.Cancel(b.Context(), run.ID); err != nil {
+			b.Fatal(err)
+		}
+		_, last = b.events(h, last)
+		if err := h.db.MoveRun(b.Context(), run.ID, aggregation.Running, "resumed"); err != nil {
+			b.Fatal(err)
+		}
+		b.over(h, run.ID, aggregation.Held)
+		if events, last = b.events(h, last); len(events[triggers.AggregationHeld]) != 1 {
+			b.Errorf("held again: got events %v, want one that tells it", events)
+		}
 		if err := h.db.MoveRun(b.Context(), run.ID, aggregation.Running, "approved"); err != nil {
 			b.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"sluice/aggregation"
@@ -111,4 +112,57 @@ connections:
 		t.Fatal(err)
 	}
 	return b
+}
+
+// A vendor whose list is never whole is not asked for ever: each try keeps pages, and none gets farther than the one before.
+func TestAggregateGivesAListUp(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		b := directoryBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("start") == "2" {
+				w.WriteHeader(http.StatusGone)
+				return
+			}
+			_, _ = w.Write([]byte(`[{"id":"a"},{"id":"b"}]`))
+		}), fresh())
+		h := b.house(true)
+		started, err := h.runner.Start(t.Context(), aggregation.Scope{Connection: "tdx", Resource: "people"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run := b.over(h, started.ID, aggregation.Failed); !strings.Contains(run.Note, "given up after several tries") {
+			t.Errorf("note: got %q, want that it was tried several times", run.Note)
+		}
+	})
+}
+
+// A run asks the vendor, whatever other callers may be given from memory: what is remembered may be older than the snapshot.
+func TestAggregateReadsPastTheCache(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		vendor := &directory{people: []string{"a"}}
+		b := directoryBench(t, vendor, fresh())
+		name := filepath.Join(b.folder, "connectors", "directory.yaml")
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(name, append(text, "routes: [{match: GET /users, cache: {ttl: 1h, shared: true}}]\n"...), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.set, err = (source{path: b.folder}).set(); err != nil {
+			t.Fatal(err)
+		}
+		h := b.house(true)
+		for i, want := range []int{1, 2} {
+			started, err := h.runner.Start(t.Context(), aggregation.Scope{Connection: "tdx", Resource: "people"}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.over(h, started.ID, aggregation.Completed).Counts.Scanned; got != want {
+				t.Errorf("run %d: got %d people, want %d", i+1, got, want)
+			}
+			vendor.people = append(vendor.people, "b")
+		}
+	})
 }

@@ -29,6 +29,9 @@ func testPause(t *testing.T, b *bench) {
 	}
 	pause(true)
 	next(time.Second)
+	if err := b.db.Work(claim).Keep(t.Context(), aggregation.Batch{Again: true}, aggregation.Checkpoint{}); err != nil { // no progress
+		t.Fatal(err)
+	}
 	if claim.Tries != 1 || claim.Reason != "the vendor is down" {
 		t.Errorf("claim after a pause: got %+v, want a try and its reason", claim.Partition)
 	}

@@ -74,6 +74,55 @@ func testStates(t *testing.T, b *bench) {
 	}
 }
 
+// What an overtaken run has read would take back what the later one has found.
+func testOvertaken(t *testing.T, b *bench) {
+	stale := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, aggregation.ErrDropped) {
+			t.Errorf("%s: got %v, want %v", what, err, aggregation.ErrDropped)
+		}
+	}
+	resume := func(run aggregation.RunID) error { return b.db.MoveRun(t.Context(), run, aggregation.Running, "") }
+	commit := func(run aggregation.RunID, revision int64) {
+		t.Helper()
+		b.pass(time.Second)
+		if err := b.db.Commit(t.Context(), run, revision, factsOf(nil), aggregation.Closing{}); err != nil {
+			t.Fatal(err)
+		}
+		b.pass(time.Second)
+	}
+	first := b.start(people)
+	b.move(first.ID, aggregation.Failed)
+	commit(b.staged(people, record("a", 1)).ID, 0)
+	stale("resume a run after a later one", resume(first.ID))
+
+	early := b.start(people)
+	claim := b.claim(early.ID, "all")
+	unread := aggregation.Settled{Record: aggregation.Record{ID: "b", RowHash: "r"}, Row: []byte("2")}
+	w := b.db.Work(claim)
+	if err := errors.Join(w.Settle(t.Context(), []aggregation.Settled{unread}), w.Fail(t.Context(), aggregation.Failure{ID: "b", Reason: "404"}), b.db.Finish(t.Context(), claim)); err != nil {
+		t.Fatal(err)
+	}
+	b.move(early.ID, aggregation.Failed)
+	late := b.start(people)
+	b.move(late.ID, aggregation.Cancelled)
+	if err := resume(early.ID); err != nil {
+		t.Fatalf("resume a run after a later one that was cancelled: %v", err)
+	}
+	commit(early.ID, 1)
+	stale("resume the later one once the earlier one has completed", resume(late.ID))
+
+	again, err := b.db.RetryRun(t.Context(), early.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.move(again.ID, aggregation.Cancelled)
+	commit(b.staged(people).ID, 2)
+	_, err = b.db.RetryRun(t.Context(), early.ID)
+	stale("retry what a later run has read too", err)
+	stale("resume that retry", resume(again.ID))
+}
+
 func testStateEvents(t *testing.T, b *bench) {
 	run := b.start(people)
 	if err := b.db.MoveRun(t.Context(), run.ID, aggregation.Held, "too much gone", event("held")); err != nil {

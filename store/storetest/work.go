@@ -106,6 +106,7 @@ func testPending(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	left("", "", "e5")
+	detail.RowHash = "h a" // with which it was settled
 	want := []aggregation.Record{detail, {ID: "b", RowHash: "h b"}, {ID: "c", RowHash: "h c"}, record("d", 4), {ID: "e", RowHash: "h e"}}
 	if diff := cmp.Diff(want, collect(t, b.db.Staged(t.Context(), run.ID))); diff != "" {
 		t.Errorf("staged (- want, + got):\n%s", diff)
