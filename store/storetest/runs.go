@@ -2,9 +2,7 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -186,25 +184,5 @@ func testForget(t *testing.T, b *bench) {
 	}
 	if got := collect(t, b.db.Staged(t.Context(), run.ID)); len(got) != 0 {
 		t.Errorf("staged records that were forgotten: got %d, want 0", len(got))
-	}
-}
-
-// A run that failed is not resumed once a later one was committed: it would take away whoever came since.
-func testResumeTooLate(t *testing.T, b *bench) {
-	ctx := t.Context()
-	old := b.start(people)
-	if err := b.db.MoveRun(ctx, old.ID, aggregation.Failed, "the vendor was down"); err != nil {
-		t.Fatal(err)
-	}
-	newer := b.staged(people, record("a", 1))
-	if err := b.db.Commit(ctx, newer.ID, 0, factsOf([]aggregation.Record{record("a", 1)}), aggregation.Closing{}); err != nil {
-		t.Fatal(err)
-	}
-	err := b.db.MoveRun(ctx, old.ID, aggregation.Running, "")
-	if !errors.Is(err, aggregation.ErrDropped) || !strings.Contains(fmt.Sprint(err), "has completed since it began") {
-		t.Errorf("resume: got %v, want %v and why", err, aggregation.ErrDropped)
-	}
-	if err := b.db.MoveRun(ctx, old.ID, aggregation.Cancelled, ""); err != nil {
-		t.Errorf("cancel it: got %v, want none", err)
 	}
 }

@@ -21,7 +21,6 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 	for name, test := range map[string]func(*testing.T, *bench){
 		"a scope has one run at a time":                       testOneRun,
 		"a run goes from state to state":                      testStates,
-		"a run is not resumed after a later one":              testResumeTooLate,
 		"a run that another has overtaken does not go on":     testOvertaken,
 		"what changes a run's state is told with it":          testStateEvents,
 		"runs are listed, the latest first":                   testRuns,

@@ -75,8 +75,8 @@ func testTidy(t *testing.T, b *bench) {
 	last := b.staged(people, record("a", 1))
 	b.complete(last, 1)
 	b.tidy([]int{1, 0, 0, 0}, running, done, broken, last)
-	if _, err := b.db.RetryRun(t.Context(), done.ID); !errors.Is(err, aggregation.ErrNone) {
-		t.Errorf("retry what a later run has read: got %v, want %v", err, aggregation.ErrNone)
+	if _, err := b.db.RetryRun(t.Context(), done.ID); !errors.Is(err, aggregation.ErrDropped) {
+		t.Errorf("retry what a later run has read: got %v, want %v", err, aggregation.ErrDropped)
 	}
 }
 
