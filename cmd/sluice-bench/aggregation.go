@@ -126,7 +126,7 @@ func (p planned) plan(ctx context.Context, name string) (t planTrial, err error)
 	return t, t.reading.sound(p.people)
 }
 
-func (p planned) printDetail(t planTrial, s spent) {
+func (p planned) printDetail(t planTrial, s exhaustion) {
 	virtual := func(d time.Duration) float64 { return d.Minutes() * float64(p.scale) }
 	fmt.Printf("plan detail:   %d people in %.1f virtual minutes, %d calls of all routes\n", t.reading.Counts.Scanned, virtual(t.reading.took()), t.stats.Calls)
 	fmt.Printf("  single reads %d in %.1f windows of %d addresses from the first to the last, where the limits allow them in %d at the least\n",

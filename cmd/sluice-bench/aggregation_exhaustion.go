@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// spent is how much of a limit was used from the first read to the last. The limit is that of all addresses together.
+// exhaustion is how much of a limit was used from the first read to the last. The limit is that of all addresses together.
 //
 // Nobody can make n calls sooner than in the windows that hold all but the last of them, and a moment: the last window's calls may all come
 // at its opening. So efficiency is that least time over the time that it took. The last window, which is seldom full, costs exactly what it
 // took, and no schedule can have more than 1.
-type spent struct {
+type exhaustion struct {
 	permitted, refused int
 	least              int     // windows
 	windows            float64 // windows that it took
@@ -18,7 +18,7 @@ type spent struct {
 	whole              []int // permitted calls of each whole window's length from the first read on, sorted
 }
 
-func weighAddressed(marks []addressed, limit int, window time.Duration) (s spent) {
+func weighAddressed(marks []addressed, limit int, window time.Duration) (s exhaustion) {
 	if len(marks) == 0 {
 		return s
 	}
@@ -44,7 +44,7 @@ func weighAddressed(marks []addressed, limit int, window time.Duration) (s spent
 }
 
 // quantile is of the calls of the whole windows; 0 is the least, 1 the most.
-func (s spent) quantile(q float64) int {
+func (s exhaustion) quantile(q float64) int {
 	if len(s.whole) == 0 {
 		return 0
 	}
