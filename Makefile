@@ -28,7 +28,7 @@ CC_WORKS := echo '\#include <stdlib.h>' | $$($(GO) env CC) -x c -c -o /dev/null 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z][a-z-]*:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## a mock vendor, a Sluice in front of it, and requests that show what changes on the way
