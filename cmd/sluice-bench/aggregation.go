@@ -87,11 +87,12 @@ type planned struct {
 
 func (p planned) window() time.Duration { return length / time.Duration(p.scale) }
 
+// options are the organization: whoever wants another one, such as other people in applications, says it here.
 func (p planned) options() teamdynamix.Options {
 	return teamdynamix.Options{Seed: 7, People: p.people, WindowScale: 1 / float64(p.scale), Latency: roundTrip / time.Duration(p.scale)}
 }
 
-// trial is one plan's reading, with the vendor and the folders that are left of it.
+// planTrial is one plan's reading, with the vendor and the folders that are left of it.
 type planTrial struct {
 	reading reading
 	tenant  *tenant
@@ -136,7 +137,9 @@ func (p planned) printDetail(t planTrial, s exhaustion) {
 }
 
 func (p planned) printInverted(t planTrial) {
-	fmt.Printf("plan inverted: %d people in %.1f virtual minutes, %d calls of all routes\n", t.reading.Counts.Scanned, t.reading.took().Minutes()*float64(p.scale), t.stats.Calls)
+	// Where no limit binds, the time is this machine's, and scales with nothing.
+	fmt.Printf("plan inverted: %d people in %.1f virtual minutes (%.0f s here), %d calls of all routes\n",
+		t.reading.Counts.Scanned, t.reading.took().Minutes()*float64(p.scale), t.reading.took().Seconds(), t.stats.Calls)
 	for _, route := range slices.Sorted(maps.Keys(t.stats.Routes)) {
 		fmt.Printf("  %5d %s\n", t.stats.Routes[route].Calls, route)
 	}

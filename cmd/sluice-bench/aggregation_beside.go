@@ -36,6 +36,11 @@ func measureBeside(ctx context.Context, binary string, people int) (ratio float6
 // readBeside reads the fast connection through a serving Sluice, while the slow one is read or is not.
 func readBeside(ctx context.Context, binary string, people int, beside bool) (took time.Duration, err error) {
 	var readers []reader
+	defer func() {
+		for _, r := range readers {
+			r.tenant.close()
+		}
+	}()
 	for _, r := range []struct {
 		name    string
 		options teamdynamix.Options
@@ -47,7 +52,6 @@ func readBeside(ctx context.Context, binary string, people int, beside bool) (to
 		if err != nil {
 			return 0, err
 		}
-		defer t.close()
 		readers = append(readers, reader{
 			name: r.name, tenant: t, egress: aggregationEgress, scale: aggregationScale,
 			yaml: fmt.Sprintf("aggregation: {workers_per_node: %d}\n", aggregationWorkers),

@@ -77,7 +77,7 @@ func TestLimitsOf(t *testing.T) {
 func TestWeighScale(t *testing.T) {
 	t.Parallel()
 	figure := func(database, plan string, people int, took time.Duration, mib int64) scaleFigure {
-		return scaleFigure{scaleTrial{database, plan, people}, reading{Started: begin, Completed: begin.Add(took), peak: mib << 20}}
+		return scaleFigure{scaleTrial{database, plan, people}, reading{Started: begin, Completed: begin.Add(took), cpu: took / 2, peak: mib << 20}}
 	}
 	got := weighScale([]scaleFigure{
 		figure("sqlite", "inverted", 5_000, 5*time.Second, 50),
@@ -87,7 +87,7 @@ func TestWeighScale(t *testing.T) {
 		figure("postgres", "detail", 55_000, 66*time.Second, 70),
 		figure("postgres", "inverted", 5_000, 5*time.Second, 500), // alone, so that nothing can be said of its growth
 	})
-	want := scaleFigures{rss55k: 70 << 20, rss500k: 100 << 20, memorySlope: 40, timeSlope: 1.2}
+	want := scaleFigures{rss55k: 70 << 20, rss500k: 100 << 20, memorySlope: 40, timeSlope: 1.2, cpuSlope: 1.2}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -34,14 +34,17 @@ type scaleFigure struct {
 	reading reading
 }
 
-func (f scaleFigure) perPerson() time.Duration {
-	return f.reading.took() / time.Duration(max(1, f.people))
+// took and cpu are the microseconds for a person.
+func (f scaleFigure) took() float64 { return f.each(f.reading.took()) }
+func (f scaleFigure) cpu() float64  { return f.each(f.reading.cpu) }
+
+func (f scaleFigure) each(d time.Duration) float64 {
+	return float64(d.Microseconds()) / float64(max(1, f.people))
 }
 
 func (f scaleFigure) String() string {
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(max(1, f.people)) }
 	return fmt.Sprintf("%-9s %-9s %8d %9.1f s %9.0f µs %9.0f µs %6d MiB", f.database, f.plan, f.people,
-		f.reading.took().Seconds(), each(f.reading.took()), each(f.reading.cpu), f.reading.peak>>20)
+		f.reading.took().Seconds(), f.took(), f.cpu(), f.reading.peak>>20)
 }
 
 // benchScale measures what a reading costs in memory and time by the number of people, where no limit binds. args may name the sluice binary.
@@ -71,7 +74,7 @@ func benchScale(ctx context.Context, args []string) error {
 		fmt.Println(f)
 		all = append(all, f)
 	}
-	return weighScale(all).print()
+	return weighScale(all).tell()
 }
 
 // scaleTrials are all sizes of all plans on all databases.
@@ -140,6 +143,7 @@ type scaleFigures struct {
 	rss55k, rss500k int64   // the most at or below that many people, above 5,000
 	memorySlope     float64 // MiB more for each 100,000 people more, from the smallest size to the largest
 	timeSlope       float64 // time for a person at the largest size, of that at the smallest
+	cpuSlope        float64 // the same of the CPU time of Sluice, which knows less of what else the machine does
 }
 
 // weighScale compares, of each plan and database, the smallest size with the largest.
@@ -164,19 +168,21 @@ func weighScale(all []scaleFigure) (f scaleFigures) {
 	}
 	for of, small := range least {
 		large := most[of]
-		if large.people == small.people || small.perPerson() <= 0 {
+		if large.people == small.people || small.took() <= 0 || small.cpu() <= 0 {
 			continue
 		}
 		more := float64(large.reading.peak-small.reading.peak) / (1 << 20)
 		f.memorySlope = max(f.memorySlope, more/float64(large.people-small.people)*100_000)
-		f.timeSlope = max(f.timeSlope, float64(large.perPerson())/float64(small.perPerson()))
+		f.timeSlope = max(f.timeSlope, large.took()/small.took())
+		f.cpuSlope = max(f.cpuSlope, large.cpu()/small.cpu())
 	}
 	return f
 }
 
-func (f scaleFigures) print() error {
-	fmt.Printf("\nscale_rss_55k_mib=%d\nscale_rss_500k_mib=%d\nscale_memory_slope=%.1f\nscale_time_slope=%.2f\n",
-		f.rss55k>>20, f.rss500k>>20, f.memorySlope, f.timeSlope)
+// tell prints the figures, and says whether a bar is missed.
+func (f scaleFigures) tell() error {
+	fmt.Printf("\nscale_rss_55k_mib=%d\nscale_rss_500k_mib=%d\nscale_cpu_slope=%.2f\nscale_memory_slope=%.1f\nscale_time_slope=%.2f\n",
+		f.rss55k>>20, f.rss500k>>20, f.cpuSlope, f.memorySlope, f.timeSlope)
 	switch {
 	case f.rss55k > scaleBar55k:
 		return fmt.Errorf("more than %d MiB for 55,000 people", scaleBar55k>>20)

@@ -157,8 +157,11 @@ func indented(yaml string) string {
 // limitsOf is what a connection says of the shipped connector's limits where the vendor's windows are scaled, or where it has none.
 func limitsOf(scale int) (string, error) {
 	set, faults := connectors.Load(configs.FS, connectors.Environment{})
-	if len(faults) > 0 || set.Connections["tdx"] == nil {
-		return "", fmt.Errorf("the shipped configuration: %v, and it must have the connection tdx", faults)
+	if len(faults) > 0 {
+		return "", fmt.Errorf("the shipped configuration: %w", faults)
+	}
+	if set.Connections["tdx"] == nil {
+		return "", errors.New("the shipped configuration has no connection tdx")
 	}
 	var out strings.Builder
 	for _, rule := range set.Connections["tdx"].AllRules() {
