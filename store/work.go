@@ -13,7 +13,7 @@ import (
 )
 
 // Work is what one claim reads, kept. Each of its writes is refused with ErrFenced once another has the partition, makes the lease longer,
-// and counts as progress. Counts of calls go to the database with the write that follows them.
+// and counts as progress, unless it keeps the beginning of an answer that would be read again. Counts of calls go to the database with the write that follows them.
 type Work struct {
 	db          *DB
 	claim       Claim
@@ -36,12 +36,17 @@ func (w *Work) Called(held time.Duration) {
 
 // write is a fenced transaction; done accounts or rows more are read when it is over.
 func (w *Work) write(ctx context.Context, what string, done int64, work func(tx) error) error {
+	return w.writeSome(ctx, what, done, ", tries = 0, reason = ''", work)
+}
+
+// writeSome is write with what else is set in the partition.
+func (w *Work) writeSome(ctx context.Context, what string, done int64, set string, work func(tx) error) error {
 	calls, held := w.calls.Swap(0), w.held.Swap(0)
 	err := w.db.write(ctx, what+" for "+w.claim.String(), func(t tx) error {
 		if err := w.db.hold(ctx, t, w.claim, "taken", w.claim.Lease); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, "UPDATE partitions SET done = done + ?, calls = calls + ?, held = held + ?, tries = 0, reason = '' WHERE run = ? AND name = ?",
+		if _, err := t.exec(ctx, "UPDATE partitions SET done = done + ?, calls = calls + ?, held = held + ?"+set+" WHERE run = ? AND name = ?",
 			done, calls, held, int64(w.claim.Run), w.claim.Name); err != nil {
 			return err
 		}
@@ -66,7 +71,13 @@ func (w *Work) Keep(ctx context.Context, b aggregation.Batch, at aggregation.Che
 		}
 	}
 	run, step := int64(w.claim.Run), int64(b.Step)
-	return w.write(ctx, "keep rows", int64(len(b.Rows)), func(t tx) error {
+	write := w.write
+	if !at.Done && !at.Page.Done && at.Page.Rows <= b.First { // a list that breaks off in the same place each time must be given up
+		write = func(ctx context.Context, what string, done int64, work func(tx) error) error {
+			return w.writeSome(ctx, what, done, "", work)
+		}
+	}
+	return write(ctx, "keep rows", int64(len(b.Rows)), func(t tx) error {
 		if _, err := t.exec(ctx, "DELETE FROM listed WHERE run = ? AND step = ? AND over_id = ? AND n >= ?", run, step, b.Over, int64(b.First)); err != nil {
 			return err
 		}
