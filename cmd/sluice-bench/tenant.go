@@ -100,7 +100,8 @@ func buildHouse(binary, server, addr string, readers ...reader) (*house, error) 
 	}
 	h := &house{binary: binary, dir: dir}
 	files := map[string]string{}
-	text := fmt.Sprintf("listeners: {main: {address: %q}}\nadmin: {address: \"127.0.0.1:0\"}\n", addr)
+	// The vendor's searches have no pages: half a million people come in one answer, which is larger than what is permitted by itself.
+	text := fmt.Sprintf("listeners: {main: {address: %q}}\nadmin: {address: \"127.0.0.1:0\"}\nlimits: {response_body: 1GiB}\n", addr)
 	if server == "" {
 		h.data = filepath.Join(dir, "data")
 		err = os.Mkdir(h.data, 0o700)
