@@ -29,7 +29,7 @@ CC_WORKS := echo '\#include <stdlib.h>' | $$($(GO) env CC) -x c -c -o /dev/null 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z][a-z-]*:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## a mock vendor, a Sluice in front of it, and requests that show what changes on the way
@@ -134,3 +134,18 @@ bench-pacing: build ## pacing over real HTTP, then in virtual time: lanes, four 
 bench-nodes: build ## four processes on one PostgreSQL: a limit shared, one process killed, the database cut off (3 min)
 	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
 	@bin/sluice-bench processes bin/sluice
+
+.PHONY: bench-aggregation
+bench-aggregation: build ## 55,000 people by both plans from four addresses, and one connection beside a slow one (10 min)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench aggregation bin/sluice
+
+.PHONY: bench-scale
+bench-scale: build ## memory and time of a reading by the number of people, up to 500,000, on both databases (40 min)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench scale bin/sluice
+
+.PHONY: chaos
+chaos: ## nodes killed at random 100 times in one aggregation, processes 200 times in a commit, on both databases (10 min)
+	AGGREGATE_KILLS=100 $(GO) test -count=1 -timeout=20m -v -run '^TestAggregateSurvivesKills$$' ./cmd/sluice
+	STORE_KILLS=200 $(GO) test -count=1 -timeout=10m -v -run '^TestCommitSurvivesKills$$' ./store

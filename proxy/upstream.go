@@ -202,15 +202,12 @@ func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
 	if CallOf(r.Context()) != nil {
 		return up.chain.RoundTrip(r)
 	}
-	deadline, ok := r.Context().Deadline()
-	if total := time.Now().Add(up.connection.Timeouts.Total); !ok || total.Before(deadline) {
-		deadline = total
-	}
-	call := newCall(r.Context(), deadline)
+	route := up.connection.Route(r.Method, rawPath(r))
+	call := newCall(r.Context(), up.deadline(r.Context(), route))
 	call.Done() // the caller's own context may end at any time
 	call.ID, call.Arrived = idIn(r.Context()), time.Now()
 	call.Connection, call.Consumer, call.View = up.connection, inside, inside.View
-	call.Route = up.connection.Route(r.Method, rawPath(r))
+	call.Route = route
 	call.Lane = call.Consumer.Lane(call.Route, r.Method, laneIn(r.Context()))
 	resp, err := up.chain.RoundTrip(r.WithContext(call))
 	if err != nil {
@@ -219,6 +216,24 @@ func (up *upstream) roundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &endBody{ReadCloser: resp.Body, end: func() { call.end(context.Canceled) }}
 	return resp, nil
+}
+
+// deadline is when a call from within the house ends at the latest; zero is never. One that chose to be bulk has none but its caller's: it
+// keeps what it reads while it reads it, so that the time which a long list takes is not the vendor's. What the vendor can delay is bounded
+// all the same: the connection, the answer's first byte, and each silence within its body.
+func (up *upstream) deadline(ctx context.Context, route *connectors.Route) time.Time {
+	deadline, ok := ctx.Deadline()
+	if laneIn(ctx) == connectors.Bulk {
+		return deadline
+	}
+	total := up.connection.Timeouts.Total
+	if route != nil && route.Total > 0 {
+		total = route.Total
+	}
+	if end := time.Now().Add(total); !ok || end.Before(deadline) {
+		deadline = end
+	}
+	return deadline
 }
 
 // rawPath is the request's path as it goes on the wire.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -30,7 +31,7 @@ func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64,
 		}{
 			{"run", func() (err error) { scope, err = db.complete(ctx, t, run, closing); return err }},
 			{"revision", func() error { return raise(ctx, t, scope, expected) }},
-			{"facts", func() error { return apply(ctx, t, scope, facts) }},
+			{"facts", func() error { return apply(ctx, t, scope, run, facts) }},
 			{"hashes", func() error { return takeHashes(ctx, t, scope, run) }},
 			{"events", func() error { return emit(ctx, t, closing.Events) }},
 		}
@@ -93,7 +94,7 @@ func raise(ctx context.Context, t tx, scope, expected int64) error {
 }
 
 // apply writes facts a hundred at a time.
-func apply(ctx context.Context, t tx, scope int64, facts iter.Seq2[aggregation.Fact, error]) error {
+func apply(ctx context.Context, t tx, scope int64, run aggregation.RunID, facts iter.Seq2[aggregation.Fact, error]) error {
 	batch := make([]aggregation.Fact, 0, mostRows)
 	for fact, err := range facts {
 		if err != nil {
@@ -103,16 +104,16 @@ func apply(ctx context.Context, t tx, scope int64, facts iter.Seq2[aggregation.F
 			return err
 		}
 		if batch = append(batch, fact); len(batch) == mostRows {
-			if err := applyBatch(ctx, t, scope, batch); err != nil {
+			if err := applyBatch(ctx, t, scope, run, batch); err != nil {
 				return err
 			}
 			batch = batch[:0]
 		}
 	}
-	return applyBatch(ctx, t, scope, batch)
+	return applyBatch(ctx, t, scope, run, batch)
 }
 
-func applyBatch(ctx context.Context, t tx, scope int64, batch []aggregation.Fact) error {
+func applyBatch(ctx context.Context, t tx, scope int64, run aggregation.RunID, batch []aggregation.Fact) error {
 	var kept []aggregation.Change
 	var gone []any
 	var events []triggers.Event
@@ -127,9 +128,7 @@ func applyBatch(ctx context.Context, t tx, scope int64, batch []aggregation.Fact
 		}
 		events = append(events, f.Events...)
 	}
-	err := insert(ctx, t, "INSERT INTO accounts (scope, id, account, row_hash, read_at)", " ON CONFLICT (scope, id) DO UPDATE SET account = excluded.account",
-		kept, func(c aggregation.Change) []any { return []any{scope, c.ID, string(c.After), "", int64(0)} })
-	if err != nil {
+	if err := put(ctx, t, scope, run, kept); err != nil {
 		return err
 	}
 	for ids := range slices.Chunk(gone, mostRows) {
@@ -140,11 +139,52 @@ func applyBatch(ctx context.Context, t tx, scope int64, batch []aggregation.Fact
 	return emit(ctx, t, events)
 }
 
+// put writes at most a hundred accounts that are new or changed, each with the row hash and the time with which it was read: noted
+// afterwards, they would have every new row written twice.
+func put(ctx context.Context, t tx, scope int64, run aggregation.RunID, changes []aggregation.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	args := []any{scope}
+	for _, c := range changes {
+		args = append(args, c.ID, string(c.After))
+	}
+	// Both databases call the columns of VALUES column1 and column2. What was not read as it is now gives '' and 0, which leave the old ones.
+	_, err := t.exec(ctx, `INSERT INTO accounts (scope, id, account, row_hash, read_at)
+		SELECT CAST(? AS BIGINT), v.column1, v.column2, COALESCE(s.row_hash, ''), COALESCE(s.read_at, 0)
+		FROM (VALUES `+strings.TrimSuffix(strings.Repeat("(?, ?), ", len(changes)), ", ")+`) AS v
+		LEFT JOIN staged s ON s.run = ? AND s.id = v.column1 AND s.account = v.column2 WHERE true
+		ON CONFLICT (scope, id) DO UPDATE SET account = excluded.account, row_hash = COALESCE(NULLIF(excluded.row_hash, ''), accounts.row_hash),
+		read_at = CASE WHEN excluded.read_at = 0 THEN accounts.read_at ELSE excluded.read_at END`, append(args, int64(run))...)
+	return err
+}
+
+// hashesAtOnce is how many accounts takeHashes looks at in one statement. With the databases' own plan for all of them at once, what has to
+// be remembered grows with the accounts, and no longer fits into memory.
+const hashesAtOnce = 2_000
+
 // takeHashes notes with which row each account was read, and when. An account whose detail was not read keeps the old ones, so that the
 // next run sees that its row has changed; so does one that is not in the snapshot as it was read.
 func takeHashes(ctx context.Context, t tx, scope int64, run aggregation.RunID) error {
-	_, err := t.exec(ctx, `UPDATE accounts SET row_hash = staged.row_hash, read_at = staged.read_at FROM staged
-		WHERE accounts.scope = ? AND staged.run = ? AND staged.id = accounts.id AND staged.account = accounts.account
-		AND (staged.row_hash <> accounts.row_hash OR staged.read_at <> accounts.read_at)`, scope, int64(run))
-	return err
+	for from, more := "", true; more; {
+		query, args := `UPDATE accounts SET row_hash = staged.row_hash, read_at = staged.read_at FROM staged
+			WHERE accounts.scope = ? AND staged.run = ? AND staged.id = accounts.id AND staged.account = accounts.account
+			AND (staged.row_hash <> accounts.row_hash OR staged.read_at <> accounts.read_at) AND staged.id > ? AND accounts.id > ?`,
+			[]any{scope, int64(run), from, from}
+		var to string
+		err := t.one(ctx, "SELECT id FROM staged WHERE run = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?", []any{int64(run), from, int64(hashesAtOnce - 1)}, &to)
+		switch {
+		case errors.Is(err, aggregation.ErrNone):
+			more = false
+		case err != nil:
+			return err
+		default:
+			query, args = query+" AND staged.id <= ? AND accounts.id <= ?", append(args, to, to)
+		}
+		if _, err := t.exec(ctx, query, args...); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
 }

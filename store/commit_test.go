@@ -178,3 +178,44 @@ func cancelled(t *testing.T) context.Context {
 	cancel()
 	return ctx
 }
+
+// TestCommitTakesHashesOfAll: however many accounts a run has read, each comes to have the row and the time with which it was read last, the
+// new ones and those that are as they were.
+func TestCommitTakesHashesOfAll(t *testing.T) {
+	t.Parallel()
+	const accounts = 2*2000 + 1 // whole ranges and a rest
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		run := staged(t, db, accounts)
+		if err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{}); err != nil {
+			t.Fatal(err)
+		}
+		hashes(t, db, accounts, "h")
+		if err := db.Exec(t.Context(), "UPDATE accounts SET row_hash = 'old'"); err != nil {
+			t.Fatal(err)
+		}
+		run = staged(t, db, accounts)
+		if err := db.Commit(t.Context(), run.ID, 1, func(func(aggregation.Fact, error) bool) {}, aggregation.Closing{}); err != nil {
+			t.Fatal(err)
+		}
+		hashes(t, db, accounts, "h")
+	})
+}
+
+// hashes makes sure that all accounts of the snapshot have a row hash.
+func hashes(t *testing.T, db *store.DB, want int, hash string) {
+	t.Helper()
+	got := 0
+	for r, err := range db.Before(t.Context(), people) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.RowHash != hash || !r.ReadAt.Equal(time.UnixMicro(1)) {
+			t.Fatalf("account %s: got row hash %q, read at %v, want %q and as it was read", r.ID, r.RowHash, r.ReadAt, hash)
+		}
+		got++
+	}
+	if got != want {
+		t.Errorf("accounts: got %d, want %d", got, want)
+	}
+}

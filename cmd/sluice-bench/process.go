@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -158,21 +157,7 @@ func (p *process) pids() []int {
 }
 
 // resident is the memory that a process holds, in bytes.
-func (p *process) resident() (int64, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = file.Close() }()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
-			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, fmt.Errorf("/proc/%d/status names no VmRSS", p.cmd.Process.Pid)
-}
+func (p *process) resident() (int64, error) { return statusOf(p.cmd.Process.Pid, "VmRSS") }
 
 // freeAddr is a loopback address that was free a moment ago.
 func freeAddr(ctx context.Context) (string, error) {

@@ -89,7 +89,7 @@ func (b *aggregateBench) spawn(run aggregation.RunID) *exec.Cmd {
 }
 
 // Nodes that are killed at any moment, three of them on PostgreSQL and one on SQLite, leave the vendor's state in the snapshot and each change
-// as one event, and repeat a call for each worker that was killed at the most.
+// as one event, and repeat a call for each worker that was killed at the most. Now and then all nodes die in one moment.
 func TestAggregateSurvivesKills(t *testing.T) {
 	t.Parallel()
 	kills := 4
@@ -97,7 +97,8 @@ func TestAggregateSurvivesKills(t *testing.T) {
 		kills = n
 	}
 	const workers = 2
-	onBoth(t, 60*(kills+1), "workers_per_node: 2", func(b *aggregateBench) {
+	people := 60 * (kills + 1)
+	onBoth(t, people, "workers_per_node: 2", func(b *aggregateBench) {
 		nodes := make([]*exec.Cmd, 1)
 		if b.options.URL != "" {
 			nodes = make([]*exec.Cmd, 3)
@@ -107,16 +108,14 @@ func TestAggregateSurvivesKills(t *testing.T) {
 		for i := range nodes {
 			nodes[i] = b.spawn(run.ID)
 		}
-		for kill := range kills {
+		killed := 0
+		for range kills {
 			before, _ := b.called()
 			b.until(looking, run.ID, "some calls more", func(r aggregation.Run, _ aggregation.Standing) bool {
 				now, _ := b.called()
 				return r.Over() || now >= before+1+rand.IntN(60)
 			})
-			victim := kill % len(nodes)
-			_ = nodes[victim].Process.Kill() // it may have ended
-			_ = nodes[victim].Wait()
-			nodes[victim] = b.spawn(run.ID)
+			killed += b.kill(nodes, run.ID)
 		}
 		got := b.over(looking, run.ID, aggregation.Completed)
 		for _, node := range nodes {
@@ -124,11 +123,10 @@ func TestAggregateSurvivesKills(t *testing.T) {
 				b.Errorf("a node: got %v, want it to end well", err)
 			}
 		}
-		people := 60 * (kills + 1)
 		all, twice := b.called()
-		b.Logf("%d kills of %d nodes: %d calls for %d people, %d of them repeated", kills, len(nodes), all, people, len(twice))
-		if extra := all - people - 1; extra > kills*workers {
-			b.Errorf("calls: got %d more than there are people, want %d at the most: %v", extra, kills*workers, twice)
+		b.Logf("%d times, %d of %d nodes killed: %d calls for %d people, %d of them repeated", kills, killed, len(nodes), all, people, len(twice))
+		if extra := all - people - 1; extra > killed*workers {
+			b.Errorf("calls: got %d more than there are people, want %d at the most: %v", extra, killed*workers, twice)
 		}
 		events, _ := b.events(looking, 0)
 		if n := len(events[triggers.IdentityCreated]); n != people || got.Counts.Added != people {
@@ -136,4 +134,21 @@ func TestAggregateSurvivesKills(t *testing.T) {
 		}
 		b.sameAsVendor(looking)
 	})
+}
+
+// kill kills one of the nodes, one time in ten all of them, and starts others in their place. It says how many it has killed.
+func (b *aggregateBench) kill(nodes []*exec.Cmd, run aggregation.RunID) int {
+	b.Helper()
+	victims := []int{rand.IntN(len(nodes))}
+	if rand.IntN(10) == 0 {
+		victims = rand.Perm(len(nodes))
+	}
+	for _, i := range victims {
+		_ = nodes[i].Process.Kill() // it may have ended
+	}
+	for _, i := range victims {
+		_ = nodes[i].Wait()
+		nodes[i] = b.spawn(run)
+	}
+	return len(victims)
 }

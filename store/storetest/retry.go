@@ -44,10 +44,21 @@ func testPause(t *testing.T, b *bench) {
 	next(time.Second)
 	pause(true)
 	next(2 * time.Second)
+	// What is only read again is none.
+	half := aggregation.Batch{Again: true, Rows: []aggregation.Row{{ID: "a", JSON: []byte("{}")}}}
+	if err := b.db.Work(claim).Keep(t.Context(), half, aggregation.Checkpoint{}); err != nil {
+		t.Fatal(err)
+	}
 	pause(false)
 	if err := b.db.Heartbeat(t.Context(), claim); err != nil {
 		t.Errorf("the claim after the last try: got %v, want it held", err)
 	}
+	half.Again = false
+	whole := aggregation.Checkpoint{Page: aggregation.Position{Pages: 1, Rows: 1}}
+	if err := b.db.Work(claim).Keep(t.Context(), half, whole); err != nil {
+		t.Fatal(err)
+	}
+	pause(true)
 }
 
 func testTakeOver(t *testing.T, b *bench) {
