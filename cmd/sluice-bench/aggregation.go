@@ -87,9 +87,13 @@ type planned struct {
 
 func (p planned) window() time.Duration { return length / time.Duration(p.scale) }
 
-// options are the organization: whoever wants another one, such as other people in applications, says it here.
+// options are the organization. Few have a role inside an org application, as few work in ticketing, assets or projects of one; each of
+// them costs the plan inverted a call, and each of the groups another.
 func (p planned) options() teamdynamix.Options {
-	return teamdynamix.Options{Seed: 7, People: p.people, WindowScale: 1 / float64(p.scale), Latency: roundTrip / time.Duration(p.scale)}
+	return teamdynamix.Options{
+		Seed: 7, People: p.people, Groups: 300, OrgApplicationShare: 0.008,
+		WindowScale: 1 / float64(p.scale), Latency: roundTrip / time.Duration(p.scale),
+	}
 }
 
 // planTrial is one plan's reading, with the vendor and the folders that are left of it.

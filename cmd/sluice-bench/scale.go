@@ -130,13 +130,13 @@ func (t scaleTrial) run(ctx context.Context, binary string) (f scaleFigure, err 
 }
 
 // unlimited is an organization whose vendor limits nothing. It has few groups, applications and roles, so that some four rows are read of each
-// person and not ten, or the largest reading would take most of an hour.
+// person and not ten, or the largest reading would take most of an hour; and nobody with an org application, so that inverted asks for nobody.
 func unlimited(people int) teamdynamix.Options {
 	rates := map[string]teamdynamix.Rate{}
 	for _, l := range teamdynamix.Limits() {
 		rates[l.Method+" "+l.Path] = teamdynamix.Rate{}
 	}
-	return teamdynamix.Options{Seed: 7, People: people, Groups: 2, Applications: 1, SecurityRoles: 2, Rates: rates}
+	return teamdynamix.Options{Seed: 7, People: people, Groups: 2, Applications: 1, SecurityRoles: 2, OrgApplicationShare: -1, Rates: rates}
 }
 
 // scaleFigures is what the bars are held against: of all plans and databases the worst.
