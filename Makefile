@@ -141,11 +141,11 @@ bench-aggregation: build ## 55,000 people by both plans from four addresses, and
 	@bin/sluice-bench aggregation bin/sluice
 
 .PHONY: bench-scale
-bench-scale: build ## memory and time of a reading by the number of people, up to 500,000, on both databases (40 min)
+bench-scale: build ## memory and time of a reading by the number of people, up to 500,000, on both databases (30 min)
 	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
 	@bin/sluice-bench scale bin/sluice
 
 .PHONY: chaos
-chaos: ## nodes killed at random 100 times in one aggregation, processes 200 times in a commit, on both databases (10 min)
+chaos: ## nodes killed at random 100 times in one aggregation, processes 200 times in a commit, on both databases (5 min)
 	AGGREGATE_KILLS=100 $(GO) test -count=1 -timeout=20m -v -run '^TestAggregateSurvivesKills$$' ./cmd/sluice
 	STORE_KILLS=200 $(GO) test -count=1 -timeout=10m -v -run '^TestCommitSurvivesKills$$' ./store
