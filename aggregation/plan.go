@@ -93,6 +93,7 @@ type Estimate struct {
 	Calls     int
 	PerMinute float64 // that the limit in which most time goes permits; 0 where no limit binds
 	Addresses int
+	Limits    int // how many limits the calls are under, those that are under none counting as one more
 	Duration  time.Duration
 	Unknown   []string // resources whose number of accounts is not known, so that all of this is too little
 }
@@ -106,7 +107,11 @@ func Estimated(loads []Load, b Budget) Estimate {
 	}
 	e := Estimate{Addresses: b.Addresses}
 	var longest, total float64 // minutes
+	rules := map[*connectors.Rule]bool{}
 	for _, load := range loads {
+		if load.Calls > 0 {
+			rules[load.Rule] = true
+		}
 		e.Calls += load.Calls
 		perMinute := b.perMinute(load.Rule)
 		took := float64(load.Calls) * b.Latency.Minutes() / float64(b.Workers)
@@ -118,7 +123,7 @@ func Estimated(loads []Load, b Budget) Estimate {
 		}
 		total += took
 	}
-	e.Duration = time.Duration(total * float64(time.Minute))
+	e.Duration, e.Limits = time.Duration(total*float64(time.Minute)), len(rules)
 	return e
 }
 
@@ -143,7 +148,11 @@ type Named struct {
 // Words shows what reading so many accounts costs, and what it would otherwise: "55,000 people, 60/min on 1 address: 15.3 h; on 4: 3.8 h;
 // inverted: 9 min".
 func (e Estimate) Words(accounts int, resource string, others ...Named) string {
-	out := e.words(thousands(accounts) + " " + resource)
+	what := thousands(accounts) + " " + resource
+	if accounts < 0 {
+		what = resource // as many as there are: the calls do not depend on it
+	}
+	out := e.words(what)
 	for _, other := range others {
 		out += "; " + other.Name + ": " + span(other.Duration)
 	}
@@ -151,7 +160,15 @@ func (e Estimate) Words(accounts int, resource string, others ...Named) string {
 }
 
 // String is the estimate without a word of what is read: "55,000 calls, 240/min on 4 addresses: 3.8 h".
-func (e Estimate) String() string { return e.words(thousands(e.Calls) + " calls") }
+func (e Estimate) String() string { return e.words(e.HowMany()) }
+
+// HowMany is the number of calls: "1 call", "55,000 calls".
+func (e Estimate) HowMany() string {
+	if e.Calls == 1 {
+		return "1 call"
+	}
+	return thousands(e.Calls) + " calls"
+}
 
 func (e Estimate) words(what string) string {
 	out := []string{what}

@@ -32,7 +32,7 @@ func TestAggregateCommands(t *testing.T) {
 	b := newAggregateBench(t, storetest.SQLite(t), 50, "workers_per_node: 2, guard: {percent: 10, minimum: 5}")
 	b.expect(exitUnwell, "there is no run yet", "status")
 	b.expect(exitOK, "RUN", "list")
-	b.expect(exitOK, "plan detail: 55,000 people, 120000/min on 1 address: 28 s; on 4: 7 s (55001 calls)", "run", "tdx", "people", "--dry-run", "--accounts", "55000")
+	b.expect(exitOK, "plan detail: 55,000 people, 120000/min on 1 address: 28 s; on 4: 7 s (55,001 calls)", "run", "tdx", "people", "--dry-run", "--accounts", "55000")
 	if all, _ := b.called(); all != 0 {
 		t.Errorf("calls of a dry run: got %d, want none", all)
 	}

@@ -89,12 +89,12 @@ func (h *aggregateHouse) forecast(ctx context.Context, out io.Writer, scopes []a
 			return err
 		}
 		for _, plan := range connector.Resource(scope.Resource).Plans {
-			text, made, err := h.forecastPlan(scope, plan, sizes)
+			text, made, err := h.forecastPlan(ctx, scope, plan, sizes)
 			if err != nil {
 				return err
 			}
-			if names := unknownOf(scope, sizes, made); len(names) > 0 {
-				text += "; --accounts " + strings.Join(names, "=N,") + "=N tells how many there are"
+			if len(made.Unknown) > 0 {
+				text += "; --accounts " + strings.Join(made.Unknown, "=N,") + "=N tells how many there are"
 			}
 			if _, err := fmt.Fprintf(out, "%s %s, plan %s: %s\n", scope.Connection, scope.Resource, plan.Name, text); err != nil {
 				return err
@@ -104,28 +104,48 @@ func (h *aggregateHouse) forecast(ctx context.Context, out io.Writer, scopes []a
 	return nil
 }
 
-// ofPlan are the sizes as far as they tell of a plan: of those accounts that need a call only by the plan's condition nobody knows how
-// many there are, and few do.
-func ofPlan(plan *connectors.Plan, sizes aggregation.Sizes) aggregation.Sizes {
-	if plan.If != nil {
-		sizes.Detail = 0
+// ofPlan are the sizes as far as they tell of a plan. How many accounts need a call by the plan's condition is as it was in the last run by
+// that plan; before one was made nobody knows, and known is false.
+func (h *aggregateHouse) ofPlan(ctx context.Context, scope aggregation.Scope, plan *connectors.Plan, sizes aggregation.Sizes) (of aggregation.Sizes, known bool, err error) {
+	if plan.If == nil {
+		return sizes, true, nil
 	}
-	return sizes
+	sizes.Detail = 0
+	runs, err := h.db.Runs(ctx, scope, mostRuns)
+	if err != nil {
+		return sizes, false, err
+	}
+	for _, run := range runs {
+		if run.State != aggregation.Completed || run.Plan != plan.Name || !run.Whole() || run.Counts.Scanned == 0 {
+			continue
+		}
+		parts, err := h.db.Partitions(ctx, run.ID)
+		if err != nil {
+			return sizes, false, err
+		}
+		sizes.Detail = min(1, float64(aggregation.StandingOf(parts).Total)/float64(run.Counts.Scanned))
+		return sizes, true, nil
+	}
+	return sizes, false, nil
 }
 
 // forecastPlan says what a plan would cost, and on four addresses where there is one, and by some other plans. What is not known is said,
 // because a number without it would be too small.
-func (h *aggregateHouse) forecastPlan(scope aggregation.Scope, plan *connectors.Plan, sizes aggregation.Sizes, besides ...*connectors.Plan) (string, aggregation.Estimate, error) {
-	made, err := h.runner.Forecast(scope, plan.Name, ofPlan(plan, sizes), aggregation.Budget{})
+func (h *aggregateHouse) forecastPlan(ctx context.Context, scope aggregation.Scope, plan *connectors.Plan, sizes aggregation.Sizes, besides ...*connectors.Plan) (string, aggregation.Estimate, error) {
+	of, known, err := h.ofPlan(ctx, scope, plan, sizes)
+	if err != nil {
+		return "", aggregation.Estimate{}, err
+	}
+	made, err := h.runner.Forecast(scope, plan.Name, of, aggregation.Budget{})
 	if err != nil {
 		return "", made, err
 	}
-	if names := unknownOf(scope, sizes, made); len(names) > 0 {
-		return notKnown(names, made), made, nil
+	if len(made.Unknown) > 0 {
+		return notKnown(made), made, nil
 	}
 	var others []aggregation.Named
 	if made.Addresses == 1 && made.PerMinute > 0 {
-		four, err := h.runner.Forecast(scope, plan.Name, ofPlan(plan, sizes), aggregation.Budget{Addresses: 4})
+		four, err := h.runner.Forecast(scope, plan.Name, of, aggregation.Budget{Addresses: 4})
 		if err != nil {
 			return "", made, err
 		}
@@ -134,25 +154,25 @@ func (h *aggregateHouse) forecastPlan(scope aggregation.Scope, plan *connectors.
 		}
 	}
 	for _, p := range besides {
-		other, err := h.runner.Forecast(scope, p.Name, ofPlan(p, sizes), aggregation.Budget{})
+		of, _, err := h.ofPlan(ctx, scope, p, sizes)
+		if err != nil {
+			return "", made, err
+		}
+		other, err := h.runner.Forecast(scope, p.Name, of, aggregation.Budget{})
 		if err == nil && len(other.Unknown) == 0 {
 			others = append(others, aggregation.Named{Name: p.Name, Estimate: other})
 		}
 	}
-	return fmt.Sprintf("%s (%d calls)", made.Words(sizes.Accounts, scope.Resource, others...), made.Calls), made, nil
-}
-
-// unknownOf are the resources of which nobody knows how many accounts there are, where that must be known.
-func unknownOf(scope aggregation.Scope, sizes aggregation.Sizes, made aggregation.Estimate) []string {
-	if len(made.Unknown) == 0 && sizes.Accounts < 0 {
-		return []string{scope.Resource}
+	text := made.Words(sizes.Accounts, scope.Resource, others...) + fmt.Sprintf(" (%s)", made.HowMany())
+	if !known {
+		text += ", and a call for each account that the plan's condition picks"
 	}
-	return made.Unknown
+	return text, made, nil
 }
 
 // notKnown says why nobody knows what a plan costs.
-func notKnown(names []string, made aggregation.Estimate) string {
-	return fmt.Sprintf("not known, because %s were never read, and it makes calls for each of them (%d calls at least)", strings.Join(names, ", "), made.Calls)
+func notKnown(made aggregation.Estimate) string {
+	return fmt.Sprintf("not known, because %s were never read, and it makes calls for each of them (%s at least)", strings.Join(made.Unknown, ", "), made.HowMany())
 }
 
 // announce says what a run that begins now will cost, as far as that is known, and what the other plans would.
@@ -176,11 +196,11 @@ func (h *aggregateHouse) announce(ctx context.Context, out io.Writer, scope aggr
 			besides = append(besides, p)
 		}
 	}
-	text, made, err := h.forecastPlan(scope, plan, sizes, besides...)
+	text, made, err := h.forecastPlan(ctx, scope, plan, sizes, besides...)
 	if err != nil {
 		return err
 	}
-	if len(unknownOf(scope, sizes, made)) == 0 {
+	if len(made.Unknown) == 0 {
 		text += expectedBy(time.Now(), made.Duration)
 		if connection.Aggregation.ChangedOnly && made.Calls > 1 {
 			text += ", or sooner, as only what has changed is read"

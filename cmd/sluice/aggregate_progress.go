@@ -25,6 +25,7 @@ type aggregateProgress struct {
 	bar      *progressbar.ProgressBar // nil: no terminal
 	said     time.Time
 	seen     []seenAt // what was seen within rateOver, the oldest first
+	single   bool     // single accounts are being read
 	expected *expectation
 }
 
@@ -61,6 +62,9 @@ func (p *aggregateProgress) at(run aggregation.Run, s standing, now time.Time) {
 }
 
 func (p *aggregateProgress) words(run aggregation.Run, s standing, now time.Time) string {
+	if s.Total > 0 && !p.single {
+		p.single, p.seen = true, p.seen[max(0, len(p.seen)-1):] // the lists' calls say nothing of how fast single accounts are read
+	}
 	p.seen = append(p.seen, seenAt{now, s.Calls, s.Done})
 	for len(p.seen) > 2 && now.Sub(p.seen[1].time) >= rateOver {
 		p.seen = p.seen[1:]

@@ -206,7 +206,7 @@ func (h *aggregateHouse) announceVerify(ctx context.Context, out io.Writer, c ag
 		}
 		text := lists.String()
 		if len(lists.Unknown) > 0 {
-			text = notKnown(lists.Unknown, lists)
+			text = notKnown(lists)
 		}
 		lines = append(lines, fmt.Sprintf("  lists of plan %s: %s", name, text))
 	}

@@ -42,7 +42,9 @@ func (h *aggregateHouse) expect(ctx context.Context, run aggregation.Run) (e exp
 	}
 	sizes.Detail = 0
 	if lists, err := h.runner.Forecast(run.Scope, run.Plan, sizes, aggregation.Budget{}); err == nil {
-		e.listing = lists.PerMinute
+		if lists.Limits == 1 { // calls of several limits add up to more than any of them permits
+			e.listing = lists.PerMinute
+		}
 		if len(lists.Unknown) == 0 {
 			e.listCalls = int64(lists.Calls)
 		}
