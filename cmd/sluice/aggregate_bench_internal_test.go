@@ -48,14 +48,6 @@ func newAggregateBench(t *testing.T, options store.Options, people int, aggregat
 	server := httptest.NewServer(http.HandlerFunc(b.serve))
 	t.Cleanup(server.Close)
 	b.base = server.URL + teamdynamix.Production
-	shipped, faults := connectors.Load(os.DirFS("../../configs"), connectors.Environment{})
-	if len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	var limits strings.Builder
-	for _, rule := range shipped.Connections["tdx"].AllRules() {
-		fmt.Fprintf(&limits, "      %q: {window: %s}\n", rule.Name, rule.Window/2000)
-	}
 	text := fmt.Sprintf(`listeners:
   main: {address: "127.0.0.1:0"}
 connections:
@@ -67,8 +59,7 @@ connections:
     credentials: {beid: "${env:BEID}", web_services_key: "${env:KEY}"}
     max_hold: 5ms # what is turned away by pace must be waited for
     aggregation: {%s}
-    limits:
-%s`, b.base, aggregationYAML, &limits)
+%s`, b.base, aggregationYAML, shortLimits(t))
 	if err := os.WriteFile(filepath.Join(b.folder, "sluice.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +68,20 @@ connections:
 		t.Fatal(err)
 	}
 	return b
+}
+
+// shortLimits are the lines of a TeamDynamix connection by which its limits do not bind either.
+func shortLimits(t *testing.T) string {
+	t.Helper()
+	shipped, faults := connectors.Load(os.DirFS("../../configs"), connectors.Environment{})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	limits := "    limits:\n"
+	for _, rule := range shipped.Connections["tdx"].AllRules() {
+		limits += fmt.Sprintf("      %q: {window: %s}\n", rule.Name, rule.Window/2000)
+	}
+	return limits
 }
 
 // vars are the environment that holds the credential.

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"sluice/mocks/teamdynamix"
+	"sluice/store/storetest"
 )
 
 // TestReadmeShowsTheDemo: what README.md prints of the demo is what the demo prints, but for figures, ports and ids.
@@ -72,8 +75,8 @@ func TestShapeKeepsWords(t *testing.T) {
 func guided(t *testing.T) (r *rig, base, key string) {
 	t.Helper()
 	all := examples("README.md", pages(t)["README.md"], "yaml")
-	if len(all) != 2 {
-		t.Fatalf("got %d configurations in README.md, want 2", len(all))
+	if len(all) != 3 {
+		t.Fatalf("got %d configurations in README.md, want 3", len(all))
 	}
 	var made newKey
 	out := runOut(t, "keys", "create", "sailpoint", "-o", "json")
@@ -170,8 +173,7 @@ func (r *rig) refused(read func() answer) {
 // TestReadmeRefusesOpenDoor: an address that others can reach needs a consumer.
 func TestReadmeRefusesOpenDoor(t *testing.T) {
 	t.Parallel()
-	all := examples("README.md", pages(t)["README.md"], "yaml")
-	one := all[len(all)-1]
+	one := examples("README.md", pages(t)["README.md"], "yaml")[1]
 	before, _, found := strings.Cut(one.text, "consumers:")
 	if !found {
 		t.Fatalf("%s: got no consumers in it", one.where)
@@ -201,4 +203,35 @@ func runOut(t *testing.T, args ...string) string {
 		t.Fatalf("sluice %s: got exit code %d, want %d; %s", fmt.Sprint(args), code, exitOK, &stderr)
 	}
 	return stdout.String()
+}
+
+// TestReadmeAggregates runs the commands by which README.md reads an organization, as printed but for the folders.
+func TestReadmeAggregates(t *testing.T) {
+	t.Parallel()
+	readme := pages(t)["README.md"]
+	b := newAggregateBench(t, storetest.SQLite(t), 80, "")
+	text := strings.ReplaceAll(examples("README.md", readme, "yaml")[2].text, "base_url: https://acme.teamdynamix.com/TDWebApi",
+		"base_url: "+b.base+"\n    allow_networks: [127.0.0.0/8]\n"+shortLimits(t))
+	text = strings.NewReplacer("${env:TDX_BEID}", "${env:BEID}", "${env:TDX_KEY}", "${env:KEY}", ":8080", ":0").Replace(text)
+	if err := os.WriteFile(filepath.Join(b.folder, "sluice.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wants := map[string]string{"--dry-run": "55,000 people", "run tdx --config": "tdx people: completed", "verify": "0 different"}
+	for _, line := range strings.Split(readme, "\n") {
+		args, ours := strings.CutPrefix(line, "sluice aggregate ")
+		if !ours {
+			continue
+		}
+		args, _, _ = strings.Cut(args, " --data")
+		for part, want := range wants {
+			if strings.Contains(args, part) {
+				b.expect(exitOK, want, strings.Fields(strings.Split(args, " --config")[0])...)
+				delete(wants, part)
+				break
+			}
+		}
+	}
+	if len(wants) > 0 {
+		t.Errorf("README.md: got no commands with %v", wants)
+	}
 }
