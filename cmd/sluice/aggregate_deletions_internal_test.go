@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,4 +172,44 @@ func (w *witnessed) suffers(m mishap) {
 	if w.Failed() { // what comes now would tell of the same fault again
 		w.Fatalf("that was by the mishap %q", m.name)
 	}
+}
+
+// An account for which the vendor always errs fails by itself: the run completes, and a retry reads that one again.
+func TestAggregateOfAPoisonAccount(t *testing.T) {
+	t.Parallel()
+	onBothByPlans(t, func(b *aggregateBench, plan string) {
+		if plan != "detail" {
+			return
+		}
+		w := &witnessed{aggregateBench: b, plan: plan}
+		w.first()
+		id := slices.Sorted(maps.Keys(w.snapshot(w.node)))[13]
+		for _, status := range []int{500, 403} {
+			b.setFault(to("/api/people/"+id, says(status, "{}"))(b))
+			run := w.run(aggregation.Completed)
+			if run.Counts.Failed != 1 || run.Counts.Unchanged != deletionPeople-1 {
+				b.Errorf("%d: got %+v, want one failed and all others unchanged", status, run.Counts)
+			}
+			// It does so too where the vendor has it no more in its list.
+			b.setFault(func(rw http.ResponseWriter, r *http.Request) bool {
+				return to("/api/people/"+id, says(status, "{}"))(b)(rw, r) ||
+					toList(relisted(func(rows []map[string]any) []map[string]any {
+						return slices.DeleteFunc(rows, func(row map[string]any) bool { return row["UID"] == id })
+					}))(b)(rw, r)
+			})
+			if run := w.run(aggregation.Completed); run.Counts.Removed != 0 || !strings.Contains(strings.Join(run.Warnings, " "), "the vendor errs") {
+				b.Errorf("%d, not listed: got %+v and warnings %q, want nobody removed and a warning", status, run.Counts, run.Warnings)
+			}
+		}
+		b.setFault(to("/api/people/"+id, says(500, "{}"))(b))
+		run := w.run(aggregation.Completed)
+		b.setFault(nil)
+		retry, err := w.node.db.RetryRun(b.Context(), run.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if again := b.over(w.node, retry.ID, aggregation.Completed); again.Counts.Scanned != 1 || again.Counts.Failed != 0 {
+			b.Errorf("retry: got %+v, want the one that had failed", again.Counts)
+		}
+	})
 }
