@@ -137,6 +137,9 @@ func (r *Reader) account(doc any, id string) (json.RawMessage, error) {
 	if !strings.EqualFold(a.ID, id) {
 		return nil, errors.New("key: the answer is about another account")
 	}
+	if r.Resource.FoldCase && a.Name == a.ID { // where it has no name of its own
+		a.Name = id
+	}
 	a.ID = id
 	return Encode(a)
 }

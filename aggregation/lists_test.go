@@ -153,3 +153,46 @@ func TestGone(t *testing.T) {
 		t.Errorf("without a call: got %v, %v, %v, want nothing known", yes, known, err)
 	}
 }
+
+// Where ids are told apart without case, a join's owner, a row that comes twice and a row that a join goes over may be spelled in any.
+func TestFoldCase(t *testing.T) {
+	t.Parallel()
+	var paths []string
+	groups := &connectors.Resource{
+		Name: "groups", Key: q(".id"), FoldCase: true,
+		Plans: []*connectors.Plan{{List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/groups"}, Items: q("."), Paging: none}}},
+	}
+	r := &aggregation.Reader{
+		Pager: pager(func(r *http.Request) *http.Response {
+			paths = append(paths, r.URL.Path)
+			switch r.URL.Path {
+			case "/groups":
+				return answer(200, `[{"id":"G1"},{"id":"g1"}]`)
+			case "/users":
+				return answer(200, `[{"id":"aB"},{"id":"AB"},{"id":"É"}]`)
+			}
+			return answer(200, `[{"id":"Ab"},{"id":"É"}]`)
+		}),
+		Resource: &connectors.Resource{Name: "users", Key: q(".id"), FoldCase: true, Map: connectors.Mapping{Attributes: q("{groups}")}},
+		Others:   func(string) *connectors.Resource { return groups },
+		Plan: &connectors.Plan{
+			Name: "list", List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/users"}, Items: q("."), Paging: none},
+			Joins: []connectors.Join{{
+				Over: "groups", List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/groups/{key}"}, Items: q("."), Paging: none},
+				Owner: q(".id", "$over"), Add: q("{groups: [$over.id]}", "$over"),
+			}},
+		},
+	}
+	d := &draft{}
+	tally, err := read(t.Context(), t, r, d, aggregation.ChangedOnly{})
+	if want := (aggregation.Tally{Rows: 2, Doubled: 1}); err != nil || tally != want {
+		t.Errorf("tally: got %+v, %v, want %+v", tally, err, want)
+	}
+	compare(t, d.accounts(), map[string]string{
+		"ab": `{"active":true,"attributes":{"groups":["G1"]},"entitlements":{},"id":"ab","name":"ab"}`,
+		"É":  `{"active":true,"attributes":{"groups":["G1"]},"entitlements":{},"id":"É","name":"É"}`,
+	})
+	if got, want := strings.Join(paths, " "), "/groups /users /groups/g1"; got != want {
+		t.Errorf("calls: got %s, want %s", got, want)
+	}
+}

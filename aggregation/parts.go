@@ -20,6 +20,11 @@ type rangeOf struct {
 func (r *Runner) list(ctx context.Context, s subject, claim Claim, reader *Reader, work Work) error {
 	pending := -1
 	if s.run.Whole() {
+		if s.resource.FoldCase {
+			if err := r.respell(ctx, s); err != nil {
+				return err
+			}
+		}
 		tally, err := r.settle(ctx, s, claim, reader, work)
 		if err != nil {
 			return err

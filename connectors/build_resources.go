@@ -48,7 +48,7 @@ func (b *connectorBuild) named(key, name string) {
 
 func (b *connectorBuild) resource(key, name string, e *resourceEntry) *Resource {
 	made := &Resource{
-		Name: name, Kind: e.Kind, MaxAge: e.MaxAge,
+		Name: name, Kind: e.Kind, MaxAge: e.MaxAge, FoldCase: e.FoldCase,
 		Key:    b.program(key+".key", e.Key, nil, nil),
 		Map:    b.account(key+".account", &e.Account),
 		Writes: b.writes(key+".writes", e.Writes),

@@ -9,13 +9,15 @@ import (
 // Resource is one list at a vendor that can be aggregated: its people, groups, applications, roles or departments. It is read by one of
 // its Plans into accounts.
 type Resource struct {
-	Name   string            // "people": what commands, URLs and tables call it
-	Kind   string            // user | group: what SCIM and events make of it
-	Key    *transforms.Query // of a row: the native id, a text or a number
-	Plans  []*Plan           // at least one; the first is the default
-	Map    Mapping           // of a row or document to an account
-	MaxAge time.Duration     // changed_only: an account whose row did not change is read again after so long; never 0
-	Writes []WriteRoute      // provisioning through the proxy that makes an early re-read of an account worth it
+	Name  string            // "people": what commands, URLs and tables call it
+	Kind  string            // user | group: what SCIM and events make of it
+	Key   *transforms.Query // of a row: the native id, a text or a number
+	Plans []*Plan           // at least one; the first is the default
+	Map   Mapping           // of a row or document to an account
+	// FoldCase: ids are the same whatever the case of their letters, and are kept in small ones.
+	FoldCase bool
+	MaxAge   time.Duration // changed_only: an account whose row did not change is read again after so long; never 0
+	Writes   []WriteRoute  // provisioning through the proxy that makes an early re-read of an account worth it
 }
 
 // Plan is a way to read a resource.
