@@ -108,7 +108,7 @@ func (r *Reader) document(ctx context.Context, v Variables) (any, error) {
 // Moves tells whether the listing is read by numbers of rows, so that whoever leaves the vendor while it is read makes another be passed
 // over. Of such a listing, who is missing is to be asked for by Gone before it counts as deleted.
 func (r *Reader) Moves() bool {
-	return r.Plan.List.Paging.Style == styleOffset || r.Plan.List.Paging.Style == stylePage
+	return numbered(&r.Plan.List.Paging)
 }
 
 // Gone asks the vendor whether it really does not have an account any more: true after 404 or 410, false after an answer. known is false

@@ -66,7 +66,7 @@ var RequestVariables = []string{"$key", "$row", "$over", "$page"}
 type Paging struct {
 	Style  string            // none | link | cursor | offset | page | url
 	Param  string            // query parameter of offset, page or cursor; "" = the request's own programs use $page
-	Size   int               // rows per page; 0 = the vendor's default, and the list ends with an empty page
+	Size   int               // rows per page; 0 = the vendor's default. By offset or page, and without Total, the list ends with an empty page
 	SizeBy string            // query parameter of Size; "" = none
 	First  int               // of page: the number of the first; of offset: that of the first row
 	Rel    string            // of link: the relation in the Link header ("next")
