@@ -10,6 +10,7 @@ import (
 	"sluice/aggregation"
 	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
+	"sluice/transforms"
 )
 
 // A group that goes while the run is under way adds nobody; many that seem to go are a fault.
@@ -195,4 +196,53 @@ func TestFoldCase(t *testing.T) {
 	if got, want := strings.Join(paths, " "), "/groups /users /groups/g1"; got != want {
 		t.Errorf("calls: got %s, want %s", got, want)
 	}
+}
+
+// Whoever seems to have lost something by a join that moves is asked for, or stays as they were until the next run says so too.
+func TestJoinsThatMove(t *testing.T) {
+	t.Parallel()
+	members := "abc"
+	r := &aggregation.Reader{
+		Pager: pager(func(r *http.Request) *http.Response {
+			switch id, detail := strings.CutPrefix(r.URL.Path, "/users/"); {
+			case detail:
+				return answer(200, `{"id":"`+id+`","groups":["g"]}`)
+			case r.URL.Path == "/users":
+				return answer(200, `[{"id":"a","groups":[]},{"id":"b","groups":[]},{"id":"c","groups":[]}]`)
+			case r.URL.Query().Get("o") != "0":
+				return answer(200, `[]`)
+			}
+			return answer(200, `[{"id":"`+strings.Join(strings.Split(members, ""), `"},{"id":"`)+`"}]`)
+		}),
+		Resource: &connectors.Resource{Name: "users", Key: q(".id"), Map: connectors.Mapping{Entitlements: map[string]*transforms.Query{"groups": q(".groups")}}},
+		Plan: &connectors.Plan{
+			Name: "list", List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/users"}, Items: q("."), Paging: none},
+			Joins: []connectors.Join{{
+				List:  connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/members"}, Items: q("."), Paging: connectors.Paging{Style: "offset", Param: "o"}},
+				Owner: q(".id", "$over"), Add: q(`{groups: ["g"]}`, "$over"),
+			}},
+		},
+	}
+	run := func(what string, before []aggregation.Record, want aggregation.Tally, changed int) []aggregation.Record {
+		t.Helper()
+		d := &draft{}
+		tally, err := read(t.Context(), t, r, d, aggregation.ChangedOnly{Before: sequence(before), Off: true})
+		if err != nil || tally != want {
+			t.Errorf("%s: got %+v, %v, want %+v", what, tally, err, want)
+		}
+		changes, err := collect(aggregation.Diff(sequence(before), sequence(d.records()), true))
+		if err != nil || len(changes) != changed {
+			t.Errorf("%s: got %+v, %v, want %d changes", what, changes, err, changed)
+		}
+		return d.records()
+	}
+	first := run("first", nil, aggregation.Tally{Rows: 3}, 3)
+	members = "ac"
+	second := run("b is passed over", first, aggregation.Tally{Rows: 3, Lost: 1}, 0)
+	members = "abc"
+	run("b is there again", second, aggregation.Tally{Rows: 3}, 0)
+	members = "ac"
+	run("b is missing twice", second, aggregation.Tally{Rows: 3}, 1)
+	r.Plan.Detail, r.Plan.If = &connectors.Request{Method: "GET", Path: "/users/{key}"}, q("false")
+	run("b is asked for", first, aggregation.Tally{Rows: 3, Pending: 1}, 0)
 }

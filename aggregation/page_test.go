@@ -108,7 +108,9 @@ func styles() map[string]struct {
 		},
 		"page of a vendor that repeats the last one": {
 			connectors.Listing{Request: get, Items: q("."), Paging: connectors.Paging{Style: "page", Param: "page", Size: 4}},
-			func(r *http.Request) *http.Response { return answer(200, rowsOf([][]int{{0, 1, 2, 3}, {4, 5, 6}}[min(1, at(r, "page"))])) }, 3,
+			func(r *http.Request) *http.Response {
+				return answer(200, rowsOf([][]int{{0, 1, 2, 3}, {4, 5, 6}}[min(1, at(r, "page"))]))
+			}, 3,
 		},
 		"cursor": {
 			connectors.Listing{Request: get, Items: q(".items"), Paging: connectors.Paging{Style: "cursor", Param: "after", Next: q(".next")}},

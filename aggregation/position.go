@@ -31,7 +31,7 @@ type Position struct {
 	Next     string `json:"next,omitempty"`  // cursor, or URL relative to the base, of the page that follows
 	Done     bool   `json:"done,omitempty"`
 	Short    bool   `json:"short,omitempty"` // the last page had fewer rows than were asked for, so that the list may be at its end
-	Last     string `json:"last,omitempty"` // hash of the last page's rows
+	Last     string `json:"last,omitempty"`  // hash of the last page's rows
 	PageMark string `json:"pageMark,omitempty"`
 	NextMark string `json:"nextMark,omitempty"`
 }
