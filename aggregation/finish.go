@@ -19,7 +19,11 @@ func (r *Runner) commit(ctx context.Context, s subject, claim Claim, reader *Rea
 		return err
 	}
 	guard := Guard(s.connection.Aggregation.Guard)
-	if reason := guard.Check(counts); reason != "" && !s.run.Approved {
+	reason := guard.Check(counts)
+	if reason == "" && s.run.Whole() {
+		reason = guard.Unread(counts)
+	}
+	if reason != "" && !s.run.Approved {
 		return r.hold(ctx, s, counts, reason)
 	}
 	if counts.Removed > 0 && doubts(s.run, reader) {
