@@ -47,6 +47,7 @@ differs. RESOURCE may be left out where only one can be compared. Exits with 1 w
 			if err != nil {
 				return err
 			}
+			h.calls()
 			return h.verify(cmd.Context(), env, *output, check)
 		})
 	}
