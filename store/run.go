@@ -116,18 +116,6 @@ func (db *DB) completion(ctx context.Context, t tx, run aggregation.Run, to aggr
 	return micros(now), err
 }
 
-// latest makes sure that no later run of the scope was committed. What this one has read is older than the snapshot by now: whoever came
-// since would be missing in it, and count as gone.
-func latest(ctx context.Context, t tx, id aggregation.RunID) error {
-	var later int64
-	err := t.one(ctx, `SELECT COALESCE(MAX(o.id), 0) FROM runs r JOIN runs o ON o.scope = r.scope AND o.id > r.id
-		WHERE r.id = ? AND o.state = 'completed'`, []any{int64(id)}, &later)
-	if err == nil && later > 0 {
-		err = fmt.Errorf("%w: run %d is later and was committed, so begin a new one", aggregation.ErrState, later)
-	}
-	return err
-}
-
 // alone makes sure that no other run of the scope is running or held.
 func alone(ctx context.Context, t tx, id aggregation.RunID) error {
 	var others int64
