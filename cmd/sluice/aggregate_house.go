@@ -20,6 +20,7 @@ type aggregateHouse struct {
 	runner    *aggregation.Runner
 	log       *slog.Logger
 	queue     *store.Queue // nil: this node does not work
+	unwritten func() error // why this node could keep nothing for so long that it had better end; nil: it does not work
 	shared    bool         // limits are shared with other processes by the database
 	serving   *serving     // the process that works in this one's stead; nil: none does
 }
@@ -92,9 +93,13 @@ func (h *aggregateHouse) work(ctx context.Context, o store.QueueOptions) (err er
 		return nil
 	}
 	h.calls()
+	h.unwritten = func() error { return h.db.Unwritten(unwrittenFor) }
 	h.queue, err = startWorkers(ctx, h.db, h.runner, o)
 	return exitWith(exitBlocked, err)
 }
+
+// unwrittenFor is how long a run in the foreground waits for a store that cannot be written. Its owner may then free the disk and resume it.
+const unwrittenFor = time.Minute
 
 // calls warns before this process makes calls; one that only looks or gives an order spends nothing.
 func (h *aggregateHouse) calls() {
