@@ -76,6 +76,9 @@ func fingerprint(steps []step) string {
 		say(h, s.name, s.over, s.key, s.list.Items)
 		sayCall(h, &s.list.Request)
 		say(h, p.Style, p.Param, p.Size, p.SizeBy, p.First, p.Rel, p.Next, p.Total)
+		if s.fold {
+			say(h, "fold_case")
+		}
 		if s.join != nil {
 			say(h, s.join.Over, s.join.Add)
 		}

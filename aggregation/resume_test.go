@@ -158,10 +158,10 @@ func TestDetailStops(t *testing.T) {
 		again  bool
 	}{
 		"unauthorized": {func() *http.Response { return answer(401, "") }, 3, false},
-		"forbidden":    {func() *http.Response { return answer(403, "") }, 3, false},
+		"forbidden":    {func() *http.Response { return answer(403, "") }, 6, false},
 		"too many":     {func() *http.Response { return answer(429, "") }, 3, true},
-		"broken":       {func() *http.Response { return answer(500, "") }, 3, true},
-		"cut":          {func() *http.Response { return answer(200, `{"UID":`) }, 3, true},
+		"broken":       {func() *http.Response { return answer(500, "") }, 6, true},
+		"cut":          {func() *http.Response { return answer(200, `{"UID":`) }, 6, true},
 		"all are gone": {func() *http.Response { return answer(404, "") }, 52, false},
 	} {
 		r, d := v.reader("detail"), &draft{}

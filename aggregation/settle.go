@@ -28,6 +28,7 @@ type Tally struct {
 	Skipped int // that did not change and were read in full lately
 	Failed  int
 	Doubled int // rows of an account that had one already: the list moved while it was read
+	Lost    int // that seem to have lost something by joins that move, and stay as they were until the next run says so too
 	Strays  int // rows of joins for accounts that the listing does not have
 }
 
@@ -45,7 +46,7 @@ func (r *Reader) Settle(ctx context.Context, lists Lists, only ChangedOnly, to A
 		return Tally{}, err
 	}
 	defer before.stop()
-	s := settler{reader: r, own: own, making: r.making(), now: r.now(), before: before}
+	s := settler{reader: r, own: own, making: r.making(), now: r.now(), before: before, moves: joinsMove(steps, own)}
 	var batch []Settled
 	for rows, err := range groups(lists.Rows(ctx, own, len(steps)-1, "")) {
 		if err != nil {
@@ -85,6 +86,7 @@ type settler struct {
 	making []byte // goes into each row's hash: when it is another one, what was made of the same row may be another account
 	now    time.Time
 	before *priors
+	moves  bool // joins may have passed somebody over
 	tally  Tally
 }
 
@@ -125,7 +127,9 @@ func (s *settler) decide(out *Settled, doc any, merged json.RawMessage, prior *R
 	case err != nil:
 	case !needs:
 		out.Account, err = s.reader.account(doc, out.ID)
-		out.ReadAt = s.now
+		if out.ReadAt = s.now; err == nil && s.moves {
+			err = s.doubt(out, merged, prior)
+		}
 	case s.before.fresh(prior, out.RowHash, s.now):
 		out.ReadAt = prior.ReadAt
 		s.tally.Skipped++

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,6 +58,32 @@ func testTouchUnderWay(t *testing.T, b *bench) {
 	}
 	known.RowHash, born.RowHash = "", ""
 	if diff := cmp.Diff([]aggregation.Record{known, born, other}, collect(t, b.db.Before(ctx, people))); diff != "" {
+		t.Errorf("snapshot (- want, + got):\n%s", diff)
+	}
+}
+
+// Accounts whose ids were spelled otherwise are one account under the new id, and readers see another revision.
+func testRespell(t *testing.T, b *bench) {
+	ctx := t.Context()
+	upper, both, lower := record("A1", 1), record("B2", 2), record("b2", 3)
+	run := b.staged(people, upper, both, lower)
+	if err := b.db.Commit(ctx, run.ID, 0, factsOf([]aggregation.Record{upper, both, lower}), aggregation.Closing{}); err != nil {
+		t.Fatal(err)
+	}
+	fold := func(r aggregation.Record) (aggregation.Record, error) {
+		r.ID = strings.ToLower(r.ID)
+		return r, nil
+	}
+	for _, want := range []int{2, 0} {
+		if n, err := b.db.Respell(ctx, people, fold); n != want || err != nil {
+			t.Errorf("respell: got %d and %v, want %d", n, err, want)
+		}
+		if revision, err := b.db.Revision(ctx, people); revision != 2 || err != nil {
+			t.Errorf("revision: got %d and %v, want 2", revision, err)
+		}
+	}
+	upper.ID = "a1"
+	if diff := cmp.Diff([]aggregation.Record{upper, lower}, collect(t, b.db.Before(ctx, people))); diff != "" {
 		t.Errorf("snapshot (- want, + got):\n%s", diff)
 	}
 }
