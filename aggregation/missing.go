@@ -16,7 +16,7 @@ func doubts(run Run, reader *Reader) bool {
 // ask sees to the accounts that a listing does not have, and asks the vendor for each. Where the plan has no call for that, an account
 // that is missing in a listing by numbers counts as there until the next run misses it too, unless an operator has said that it is gone:
 // somebody who left while it was read makes such a listing pass another over. One for which the vendor errs, while it answers for others,
-// counts as there.
+// counts as there, and so does one of which its answer says neither.
 func (r *Runner) ask(ctx context.Context, s subject, reader *Reader, work Work) error {
 	a := asking{run: s.run, reader: reader}
 	for missing, err := range r.missing(ctx, s.run) {
@@ -47,11 +47,8 @@ func (a *asking) one(ctx context.Context, missing Record) (there Record, gone bo
 	gone, known, err := a.reader.Gone(ctx, missing.ID)
 	there = Record{ID: missing.ID}
 	switch {
-	case err != nil && !doubtful(err):
-		return there, false, err
 	case err != nil:
-		a.silent++
-		return there, false, a.doubt(ctx, missing.ID, err)
+		return there, false, a.unclear(ctx, missing.ID, err)
 	case !known:
 		if gone = a.run.Approved || missing.RowHash == missedHash; gone {
 			return there, true, nil
@@ -63,6 +60,21 @@ func (a *asking) one(ctx context.Context, missing Record) (there Record, gone bo
 	}
 	a.doubted = nil
 	return there, gone, nil
+}
+
+// unclear counts an account of which the vendor has said neither that it is there nor that it is gone, and returns the error that ends the
+// asking. An answer that is about this account alone ends nothing: the run would come to it, and fail, every time.
+func (a *asking) unclear(ctx context.Context, id string, because error) error {
+	if _, own := failureOf(id, because); own {
+		a.silent++
+		a.doubted = nil
+		return nil
+	}
+	if !doubtful(because) {
+		return because
+	}
+	a.silent++
+	return a.doubt(ctx, id, because)
 }
 
 // doubt makes sure that the vendor answers for others, once it has erred for several in a row.
@@ -81,8 +93,8 @@ func (a *asking) doubt(ctx context.Context, id string, because error) error {
 // warn says who counts as there.
 func (a *asking) warn(ctx context.Context, work Work) error {
 	if a.silent > 0 {
-		if err := work.Warn(ctx, thousands(a.silent)+" accounts are missing in the listing, and the vendor errs when it is asked for them; "+
-			"they count as there and unchanged until it answers"); err != nil {
+		if err := work.Warn(ctx, thousands(a.silent)+" accounts are missing in the listing, and the vendor gives no clear answer when it is asked for them; "+
+			"they count as there and unchanged until it does"); err != nil {
 			return err
 		}
 	}

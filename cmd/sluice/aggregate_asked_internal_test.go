@@ -18,7 +18,8 @@ import (
 type register struct {
 	directory
 
-	comes string
+	comes   string
+	strange map[string]string // answers for single people; "" is a 400
 }
 
 func (g *register) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -29,12 +30,22 @@ func (g *register) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if g.comes != "" {
 			g.people, g.comes = append([]string{g.comes}, g.people...), ""
 		}
+	case has(g.strange, id):
+		if g.strange[id] == "" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		_, _ = w.Write([]byte(g.strange[id]))
 	case slices.Contains(g.people, id):
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"id":%q}`, id)
 	default:
 		http.Error(w, "{}", http.StatusNotFound)
 	}
+}
+
+func has(all map[string]string, key string) bool {
+	_, found := all[key]
+	return found
 }
 
 // Whoever a list by numbers passes over is asked for and there; who has left is asked for and gone; who comes makes a row be repeated.
@@ -67,6 +78,27 @@ func TestAggregateAsksForWhoIsMissing(t *testing.T) {
 					t.Errorf("%s: %s: got %q, want %q", c.what, kind, got, want)
 				}
 			}
+		}
+	})
+}
+
+// Who is missing and whose own answer says neither that they are there nor that they are gone counts as there, and blocks no run.
+func TestAggregateOfAnUnclearAnswer(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		vendor := &register{directory: directory{people: []string{"a", "b", "c"}}, strange: map[string]string{}}
+		b := directoryBench(t, vendor, fresh())
+		b.withDetail()
+		h := b.house(true)
+		b.read(h)
+		_, last := b.events(h, 0)
+		vendor.people = []string{"a"}
+		vendor.strange = map[string]string{"b": "", "c": "<html>"} // 400, and no JSON
+		if run := b.read(h); len(run.Warnings) != 1 || !strings.HasPrefix(run.Warnings[0], "2 accounts are missing in the listing, and the vendor") {
+			t.Errorf("warnings: got %q, want one of two accounts", run.Warnings)
+		}
+		if told, _ := b.events(h, last); len(told[triggers.IdentityDeleted]) > 0 {
+			t.Errorf("deleted: got %d, want nobody", len(told[triggers.IdentityDeleted]))
 		}
 	})
 }
