@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -243,6 +244,9 @@ func TestJoinsThatMove(t *testing.T) {
 	run("b is there again", second, aggregation.Tally{Rows: 3}, 0)
 	members = "ac"
 	run("b is missing twice", second, aggregation.Tally{Rows: 3}, 1)
+	missed := slices.Clone(first)
+	missed[1].RowHash = "missed"
+	run("b was passed over by the list before, and is by the join now", missed, aggregation.Tally{Rows: 3, Lost: 1}, 0)
 	r.Plan.Detail, r.Plan.If = &connectors.Request{Method: "GET", Path: "/users/{key}"}, q("false")
 	run("b is asked for", first, aggregation.Tally{Rows: 3, Pending: 1}, 0)
 }

@@ -26,7 +26,7 @@ func (r *Reader) joinsMove() (bool, error) {
 
 // doubt sees to an account that was made of lists alone, and that seems to have lost something since the snapshot.
 func (s *settler) doubt(out *Settled, merged json.RawMessage, prior *Record) error {
-	if prior == nil || prior.Account == nil || prior.RowHash == missedHash {
+	if prior == nil || prior.Account == nil || prior.RowHash == lostHash {
 		return nil
 	}
 	lost, err := s.reader.lost(prior.Account, out.Account)
@@ -37,7 +37,7 @@ func (s *settler) doubt(out *Settled, merged json.RawMessage, prior *Record) err
 		out.Account, out.ReadAt, out.Row = nil, prior.ReadAt, merged
 		s.tally.Pending++
 	default:
-		out.Account, out.RowHash, out.ReadAt = prior.Account, missedHash, prior.ReadAt
+		out.Account, out.RowHash, out.ReadAt = prior.Account, lostHash, prior.ReadAt
 		s.tally.Lost++
 	}
 	return nil

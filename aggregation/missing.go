@@ -109,8 +109,12 @@ func (a *asking) warn(ctx context.Context, work Work) error {
 	return nil
 }
 
-// missedHash stands in the snapshot for the hash of a row that the last listing did not have.
-const missedHash = "missed"
+// Marks that stand in the snapshot for the hash of a row. They are two, because each must be seen twice: whom joins passed over in one run
+// and the listing in the next is not gone.
+const (
+	missedHash = "missed" // the last listing did not have the row
+	lostHash   = "lost"   // by the last joins the account had lost something
+)
 
 // missing walks the accounts of the snapshot that a run has not seen.
 func (r *Runner) missing(ctx context.Context, run Run) iter.Seq2[Record, error] {

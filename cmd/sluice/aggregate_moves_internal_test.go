@@ -80,6 +80,31 @@ func TestAggregateOfAListThatMoves(t *testing.T) {
 	})
 }
 
+// Whoever a join passes over in one run and the list in the next is not gone: each has missed them once.
+func TestAggregateOfAListAndAJoinThatMove(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		people, members := &directory{people: []string{"a", "b", "c"}}, &directory{people: []string{"a", "b", "c"}}
+		vendor := http.NewServeMux()
+		vendor.Handle("/users", people)
+		vendor.Handle("/members", members)
+		b := directoryBench(t, vendor, fresh())
+		b.edit(".id}\n", ".id, entitlements: {groups: .groups}}\n")
+		b.edit("size: 2}}}}}", `size: 2}}},
+      joins: [{list: {call: GET /members, paging: {offset: {param: start, size: 2}}}, owner: .id, add: '{groups: ["g"]}'}]}}`)
+		h := b.house(true)
+		b.read(h)
+		_, last := b.events(h, 0)
+		members.people = []string{"a", "c"}
+		b.read(h)
+		people.people = members.people
+		b.read(h)
+		if told, _ := b.events(h, last); len(told[triggers.IdentityDeleted])+len(told[triggers.IdentityAttributesChanged]) > 0 {
+			t.Errorf("events: got %v, want nobody gone or changed", told)
+		}
+	})
+}
+
 func directoryBench(t *testing.T, vendor http.Handler, options store.Options) *aggregateBench {
 	t.Helper()
 	server := httptest.NewServer(vendor)
