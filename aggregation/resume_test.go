@@ -278,6 +278,7 @@ func TestChangedOnlySeesAChangeOfTheMapping(t *testing.T) {
 		"entitlements": {func(r *aggregation.Reader) {
 			r.Resource.Map.Entitlements = map[string]*transforms.Query{"groups": q(".GroupIDs")}
 		}, 30},
+		"who is asked for": {func(r *aggregation.Reader) { r.Plan.If = q("true") }, 30},
 		"detail": {func(r *aggregation.Reader) {
 			r.Plan.Detail = &connectors.Request{Method: "GET", Path: "/api/people/{key}", Query: map[string]*transforms.Query{"all": rq(`"yes"`)}}
 		}, 30},
