@@ -12,6 +12,7 @@ type ChangedOnly struct {
 	Before iter.Seq2[Record, error] // the snapshot, in order of ID; nil: everything is read
 	MaxAge time.Duration            // after which an account is read all the same; 0 = 7 days
 	Off    bool                     // nothing is skipped: Before only tells what accounts had
+	Sure   bool                     // what joins say counts at once, also where they move
 }
 
 const defaultMaxAge = 7 * 24 * time.Hour

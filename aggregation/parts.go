@@ -57,7 +57,7 @@ func (r *Runner) settle(ctx context.Context, s subject, claim Claim, reader *Rea
 	} else if moves {
 		only = ChangedOnly{Before: stored(r.Store.Before(ctx, s.run.Scope)), Off: true}
 	}
-	if tally, err = reader.Settle(ctx, work, only, work); err != nil {
+	if tally, err = r.settleAll(ctx, s, reader, work, only); err != nil {
 		return tally, err
 	}
 	if tally.Doubled > 0 {

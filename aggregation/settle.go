@@ -29,6 +29,7 @@ type Tally struct {
 	Failed  int
 	Doubled int // rows of an account that had one already: the list moved while it was read
 	Lost    int // that seem to have lost something by joins that move, and stay as they were until the next run says so too
+	Asked   int // of those pending: that seem to have lost something so, and are asked for
 	Strays  int // rows of joins for accounts that the listing does not have
 }
 
@@ -46,7 +47,7 @@ func (r *Reader) Settle(ctx context.Context, lists Lists, only ChangedOnly, to A
 		return Tally{}, err
 	}
 	defer before.stop()
-	s := settler{reader: r, own: own, making: r.making(), now: r.now(), before: before, moves: joinsMove(steps, own)}
+	s := settler{reader: r, own: own, making: r.making(), now: r.now(), before: before, moves: !only.Sure && joinsMove(steps, own)}
 	var batch []Settled
 	for rows, err := range groups(lists.Rows(ctx, own, len(steps)-1, "")) {
 		if err != nil {
