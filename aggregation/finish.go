@@ -27,7 +27,7 @@ func (r *Runner) commit(ctx context.Context, s subject, claim Claim, reader *Rea
 		return r.hold(ctx, s, counts, reason)
 	}
 	if counts.Removed > 0 && doubts(s.run, reader) {
-		if err := r.ask(ctx, s, reader, work); err != nil {
+		if err := r.ask(ctx, s, claim, reader, work); err != nil {
 			return err
 		}
 		if counts, err = r.counts(ctx, s.run); err != nil {

@@ -17,15 +17,27 @@ func doubts(run Run, reader *Reader) bool {
 // that is missing in a listing by numbers counts as there until the next run misses it too, unless an operator has said that it is gone:
 // somebody who left while it was read makes such a listing pass another over. One for which the vendor errs, while it answers for others,
 // counts as there, and so does one of which its answer says neither.
-func (r *Runner) ask(ctx context.Context, s subject, reader *Reader, work Work) error {
+func (r *Runner) ask(ctx context.Context, s subject, claim Claim, reader *Reader, work Work) error {
+	at, err := checkpointOf(claim)
+	if err != nil {
+		return err
+	}
 	a := asking{run: s.run, reader: reader}
 	for missing, err := range r.missing(ctx, s.run) {
 		if err != nil {
 			return err
 		}
+		if missing.ID <= at.Over {
+			continue // the vendor has said already that they are gone; who is there is not missing any more
+		}
 		there, gone, err := a.one(ctx, missing)
-		if err == nil && !gone {
+		switch {
+		case err != nil:
+			return err
+		case !gone:
 			err = work.Settle(ctx, []Settled{{Record: there}})
+		case reader.Plan.Detail != nil: // a call has told, which nobody shall make again
+			err = work.Keep(ctx, Batch{Step: stepOfNone}, Checkpoint{Over: missing.ID})
 		}
 		if err != nil {
 			return err
@@ -33,6 +45,9 @@ func (r *Runner) ask(ctx context.Context, s subject, reader *Reader, work Work) 
 	}
 	return a.warn(ctx, work)
 }
+
+// stepOfNone is the step of a Batch without rows, of which only the checkpoint is to be kept.
+const stepOfNone = -1
 
 // asking asks for those who are missing, and counts those who count as there all the same.
 type asking struct {

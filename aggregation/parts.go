@@ -38,13 +38,22 @@ func (r *Runner) list(ctx context.Context, s subject, claim Claim, reader *Reade
 	return kept(r.Store.Finish(ctx, claim, parts...))
 }
 
+// checkpointOf is where the last worker at a partition was; zero at its beginning.
+func checkpointOf(claim Claim) (at Checkpoint, err error) {
+	if claim.Checkpoint == nil {
+		return at, nil
+	}
+	if err := json.Unmarshal(claim.Checkpoint, &at); err != nil {
+		return at, fmt.Errorf("checkpoint: %w", err)
+	}
+	return at, nil
+}
+
 // settle reads the lists and settles them.
 func (r *Runner) settle(ctx context.Context, s subject, claim Claim, reader *Reader, work Work) (tally Tally, err error) {
-	var at Checkpoint
-	if claim.Checkpoint != nil {
-		if err := json.Unmarshal(claim.Checkpoint, &at); err != nil {
-			return tally, fmt.Errorf("checkpoint: %w", err)
-		}
+	at, err := checkpointOf(claim)
+	if err != nil {
+		return tally, err
 	}
 	if err := reader.List(ctx, work, at); err != nil {
 		return tally, err

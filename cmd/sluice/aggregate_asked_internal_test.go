@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"sluice/store"
@@ -99,6 +101,39 @@ func TestAggregateOfAnUnclearAnswer(t *testing.T) {
 		}
 		if told, _ := b.events(h, last); len(told[triggers.IdentityDeleted]) > 0 {
 			t.Errorf("deleted: got %d, want nobody", len(told[triggers.IdentityDeleted]))
+		}
+	})
+}
+
+// Of whom the vendor has said that they are gone it is not asked again, when what comes after them ends the asking.
+func TestAggregateAsksOnceForWhoIsGone(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		vendor := &register{directory: directory{people: []string{"a", "b", "c", "d"}}}
+		var mu sync.Mutex
+		calls := map[string]int{}
+		b := directoryBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if calls[r.URL.Path]++; r.URL.Path == "/users/d" && calls[r.URL.Path] == 1 {
+				w.WriteHeader(http.StatusRequestTimeout)
+				return
+			}
+			vendor.ServeHTTP(w, r)
+		}), fresh())
+		b.withDetail()
+		h := b.house(true)
+		b.read(h)
+		mu.Lock()
+		clear(calls)
+		mu.Unlock()
+		vendor.people = []string{"a"}
+		run := b.read(h)
+		mu.Lock()
+		defer mu.Unlock()
+		want := map[string]int{"/users": 2, "/users/a": 1, "/users/b": 1, "/users/c": 1, "/users/d": 2}
+		if run.Counts.Removed != 3 || !maps.Equal(calls, want) {
+			t.Errorf("got %d gone by calls %v, want 3 by %v", run.Counts.Removed, calls, want)
 		}
 	})
 }
