@@ -88,7 +88,7 @@ func (r *Reader) detail(ctx context.Context, p Pending) (Record, error) {
 		return Record{}, fmt.Errorf("%s: %w", routeOf(r.Plan.Detail), err)
 	}
 	account, err := r.account(doc, p.ID)
-	return Record{ID: p.ID, Account: account, RowHash: p.RowHash, ReadAt: r.now()}, err
+	return Record{ID: p.ID, Account: account, RowHash: rowHash(p.Row, r.making()), ReadAt: r.now()}, err
 }
 
 // document calls for one account's document.

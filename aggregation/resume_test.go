@@ -293,6 +293,35 @@ func TestChangedOnlySeesAChangeOfTheMapping(t *testing.T) {
 	}
 }
 
+// A node that reads an account with another configuration than the one that settled it says so by the hash, so that the account does not
+// count as made by the configuration that it was not made by.
+func TestDetailSaysHowItWasMade(t *testing.T) {
+	t.Parallel()
+	v := newTenant(t, teamdynamix.Options{People: 1})
+	hashes := map[bool][]string{}
+	for _, other := range []bool{false, true} {
+		d := &draft{}
+		r := v.reader("detail")
+		if err := r.List(t.Context(), d, aggregation.Checkpoint{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Settle(t.Context(), d, aggregation.ChangedOnly{}, d); err != nil {
+			t.Fatal(err)
+		}
+		settled := d.records()[0].RowHash
+		if other {
+			r.Resource.Map.Attributes = q("{Title}")
+		}
+		if err := r.Detail(t.Context(), d.pending(), d); err != nil {
+			t.Fatal(err)
+		}
+		hashes[other] = []string{settled, d.records()[0].RowHash}
+	}
+	if same, other := hashes[false], hashes[true]; same[0] != same[1] || other[0] == other[1] || other[0] != same[0] {
+		t.Errorf("hashes when settled and when read: got %q, and by another mapping %q; want the same ones, and others", same, other)
+	}
+}
+
 func one(yes bool) int {
 	if yes {
 		return 1

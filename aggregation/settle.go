@@ -116,9 +116,14 @@ func (s *settler) settle(rows []Row) (out Settled, listed bool, err error) {
 	if err != nil {
 		return Settled{}, false, err
 	}
-	out = Settled{Record: Record{ID: id, RowHash: hashOf(slices.Concat(merged, s.making))}}
+	out = Settled{Record: Record{ID: id, RowHash: rowHash(merged, s.making)}}
 	s.decide(&out, doc, merged, prior)
 	return out, true, nil
+}
+
+// rowHash is by what a row, joins merged into it, and the way in which its account is made of it are recognised.
+func rowHash(merged json.RawMessage, making []byte) string {
+	return hashOf(slices.Concat(merged, making))
 }
 
 // decide makes the account, or says that it needs a call of its own or none at all.
