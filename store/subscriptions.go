@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"sluice/aggregation"
@@ -128,9 +129,9 @@ func (db *DB) CreateSubscription(ctx context.Context, s triggers.Subscription, a
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(ctx, `INSERT INTO subscriptions (id, trigger_id, name, enabled, paused, doc, sealed, version, created_seq, owner, lease_until, generation, filtered)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, '', 0, 0, 0)`,
-			s.ID, s.TriggerID, clean(s.Name), bit(s.Enabled), bit(s.Sluice.Paused != nil), doc, secrets, created)
+		_, err = t.exec(ctx, `INSERT INTO subscriptions (id, trigger_id, name, enabled, paused, doc, sealed, version, created_seq, owner, lease_until, generation)
+			VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, '', 0, 0)`,
+			s.ID, s.TriggerID, clean(s.Name), bit(s.Enabled), pausedUntil(s.Sluice.Paused), doc, secrets, created)
 		return err
 	})
 }
@@ -157,7 +158,7 @@ func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *
 			return err
 		}
 		_, err = t.exec(ctx, "UPDATE subscriptions SET name = ?, enabled = ?, paused = ?, doc = ?, sealed = ?, version = version + 1 WHERE id = ?",
-			clean(s.Name), bit(s.Enabled), bit(s.Sluice.Paused != nil), doc, secrets, id)
+			clean(s.Name), bit(s.Enabled), pausedUntil(s.Sluice.Paused), doc, secrets, id)
 		return err
 	})
 	return s, err
@@ -180,13 +181,26 @@ func (db *DB) DeleteSubscription(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, "DELETE FROM filtered WHERE subscription = ?", id); err != nil {
-			return err
+		for _, traces := range []string{"filtered", "filtered_counts"} {
+			if _, err := t.exec(ctx, "DELETE FROM "+traces+" WHERE subscription = ?", id); err != nil {
+				return err
+			}
 		}
 		_, err = t.exec(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = 'its subscription was deleted' WHERE subscription = ? AND state IN ('waiting', 'asked')",
 			micros(now), id)
 		return err
 	})
+}
+
+// pausedUntil is a pause as the table has it: 0 for none, and the end of days for one that has no end.
+func pausedUntil(p *triggers.Pause) int64 {
+	switch {
+	case p == nil:
+		return 0
+	case p.Until.IsZero():
+		return math.MaxInt64
+	}
+	return micros(p.Until)
 }
 
 func bit(b bool) int64 {

@@ -29,7 +29,8 @@ type Invocation struct {
 	Trigger      string
 	Test         bool
 	State        State
-	Attempts     int
+	Attempts     int       // in all
+	Tries        int       // since it began, or was replayed
 	Due          time.Time // when it is sent next
 	Created      time.Time
 	Completed    time.Time // zero until it is done or dead

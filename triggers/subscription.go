@@ -176,9 +176,10 @@ type Header struct {
 	Value *string `json:"value"`
 }
 
-// Pause says since when and why nothing is delivered to an enabled subscription.
+// Pause says since when and why nothing is delivered to an enabled subscription. Events go on to be kept for it.
 type Pause struct {
 	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"` // when one delivery is tried; zero: not before an operator resumes it
 	Reason string    `json:"reason"`
 	By     string    `json:"by"` // circuit | operator
 }

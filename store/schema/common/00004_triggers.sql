@@ -15,9 +15,7 @@ CREATE TABLE subscriptions (
 	-- Who delivers, as with partitions.
 	owner       TEXT NOT NULL,
 	lease_until BIGINT NOT NULL,
-	generation  BIGINT NOT NULL,
-	-- Events that its filter let not through.
-	filtered    BIGINT NOT NULL
+	generation  BIGINT NOT NULL
 );
 CREATE INDEX subscriptions_trigger ON subscriptions (trigger_id);
 
@@ -33,7 +31,9 @@ CREATE TABLE invocations (
 	data         TEXT,
 	content      TEXT,
 	state        TEXT NOT NULL,
+	-- All attempts, and those since it began or was replayed.
 	attempts     BIGINT NOT NULL,
+	tries        BIGINT NOT NULL,
 	due          BIGINT NOT NULL,
 	created      BIGINT NOT NULL,
 	completed    BIGINT NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE invocations (
 	fault        TEXT NOT NULL
 );
 CREATE INDEX invocations_waiting ON invocations (subscription, due, seq) WHERE state = 'waiting';
-CREATE INDEX invocations_stuck ON invocations (subscription, subject) WHERE state = 'waiting' AND attempts > 0;
+CREATE INDEX invocations_stuck ON invocations (subscription, subject) WHERE state = 'waiting' AND tries > 0;
 CREATE INDEX invocations_asked ON invocations (deadline) WHERE state = 'asked';
 CREATE INDEX invocations_over ON invocations (completed) WHERE state IN ('done', 'dead');
 CREATE INDEX invocations_subscription ON invocations (subscription, seq);
@@ -61,7 +61,12 @@ CREATE TABLE attempts (
 	PRIMARY KEY (invocation, n)
 );
 
--- The last events of a subscription that its filter let not through.
+-- How many events a subscription's filter did not let through, and the last of them. They have no column of the subscription: whoever emits
+-- would keep that row from whoever delivers.
+CREATE TABLE filtered_counts (
+	subscription binary_text NOT NULL PRIMARY KEY,
+	n            BIGINT NOT NULL
+);
 CREATE TABLE filtered (
 	subscription binary_text NOT NULL,
 	seq          BIGINT NOT NULL,
