@@ -35,9 +35,9 @@ var floors = []room{
 	{"mocks/...", nil},
 	{"internal/fault", nil},
 	{"internal/strict", nil},
-	{"triggers", []string{"internal/fault"}},
+	{"triggers", []string{"internal/fault", "internal/strict"}},
 	// floor 2
-	{"connectors", []string{"transforms", "internal/fault", "internal/strict"}},
+	{"connectors", []string{"transforms", "triggers", "internal/fault", "internal/strict"}},
 	// floor 3
 	{"proxy", []string{"connectors", "transforms", "internal/fault", "proxy/..."}},
 	{"proxy/wire", []string{"internal/fault"}},
