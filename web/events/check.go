@@ -162,7 +162,7 @@ func span(member, text string) error {
 }
 
 // room refuses one subscription more than a trigger may have.
-func (a *API) room(trigger Trigger, others []triggers.Subscription) error {
+func (a *API) room(trigger *triggers.Trigger, others []triggers.Subscription) error {
 	there := 0
 	for _, o := range others {
 		if o.TriggerID == trigger.ID {

@@ -19,24 +19,6 @@ import (
 	"sluice/web/oauth"
 )
 
-// Trigger is what the API says of a trigger.
-type Trigger struct {
-	ID            string          `json:"id"`
-	Name          string          `json:"name"`
-	Kind          triggers.Kind   `json:"type"`
-	Description   string          `json:"description"`
-	InputSchema   string          `json:"inputSchema"` // a JSON Schema as a text
-	ExampleInput  json.RawMessage `json:"exampleInput"`
-	OutputSchema  *string         `json:"outputSchema"` // of REQUEST_RESPONSE alone
-	ExampleOutput json.RawMessage `json:"exampleOutput"`
-}
-
-// Catalogue are the triggers that there are.
-type Catalogue interface {
-	All() []Trigger
-	Trigger(id string) (Trigger, bool)
-}
-
 // Subscriptions keep who is subscribed. aggregation.ErrNone says that there is no such subscription. What allowed and change return comes
 // back in the error, and nothing is kept then.
 type Subscriptions interface {
@@ -48,12 +30,21 @@ type Subscriptions interface {
 	DeleteSubscription(ctx context.Context, id string) error
 }
 
-// Filters compile and try the filters of subscriptions.
+// Invocations keep what was and is on its way. aggregation.ErrNone says that there is no such invocation.
+type Invocations interface {
+	Invocations(ctx context.Context, q triggers.Query) ([]triggers.Invocation, error)
+	// Invoke makes tests for subscriptions of a trigger, of all or of some; subscribed tells whether there are any.
+	Invoke(ctx context.Context, trigger string, input, content json.RawMessage, only []string) (made []triggers.Invocation, subscribed bool, err error)
+	// Complete may also give triggers.ErrSecret and triggers.ErrOver. What check returns comes back in the error.
+	Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error
+}
+
+// Filters read the filters of subscriptions.
 type Filters interface {
-	// Compile says in a sentence why a filter is none.
+	// Compile says in a sentence why a text is no filter.
 	Compile(filter string) error
-	// Try says what a filter makes of an input: whether it finds anything there, and whether the input passes.
-	Try(filter string, input json.RawMessage) (found, passes bool)
+	// Check says what a filter makes of a document, as encoding/json decodes it: whether it passes, the filter compiles, and finds anything.
+	Check(filter string, document any) (isValid, isValidJSONPath, isPathExist bool)
 }
 
 // Bearers verify tokens. It is oauth.Server.
@@ -69,16 +60,17 @@ type Limits struct {
 
 // Options are what an API is made of.
 type Options struct {
-	Catalogue     Catalogue
+	Catalogue     *triggers.Catalogue
 	Subscriptions Subscriptions
+	Invocations   Invocations
 	Filters       Filters
 	Bearers       Bearers
 	Limits        Limits
 	// CheckURL says in a sentence why no events may be sent to a URL; nil: they may go anywhere. It is called in a transaction of the store,
 	// and so must not look names up.
 	CheckURL func(url string) error
-	Now           func() time.Time                            // nil: time.Now
-	Log           *slog.Logger
+	Now      func() time.Time // nil: time.Now
+	Log      *slog.Logger
 }
 
 // API answers requests. It is an http.Handler.
@@ -120,6 +112,8 @@ var (
 	subscriptionsRead  = []string{client.SubscriptionsRead, client.SubscriptionsWrite}
 	subscriptionsWrite = []string{client.SubscriptionsWrite}
 	triggersRead       = []string{client.SubscriptionsRead}
+	invocationsRead    = []string{client.InvocationsRead, client.InvocationsWrite}
+	invocationsWrite   = []string{client.InvocationsWrite}
 )
 
 // operations are all there are, by what follows the version: {id} is any segment. The per-service form of a path has its version behind the
@@ -137,6 +131,11 @@ var operations = map[string]map[string]operation{
 		http.MethodDelete: {subscriptionsWrite, (*API).deleteSubscription},
 	},
 	"/trigger-subscriptions/validate-filter": {http.MethodPost: {subscriptionsWrite, (*API).validateFilter}},
+	"/trigger-invocations/status":            {http.MethodGet: {invocationsRead, (*API).listInvocations}},
+	"/trigger-invocations/test":              {http.MethodPost: {invocationsWrite, (*API).testInvocation}},
+	// Receivers complete with the invocation's secret alone; what they send in Authorization may be old, and is not looked at.
+	"/trigger-invocations/{id}/complete": {http.MethodPost: {nil, (*API).completeInvocation}},
+	"/triggers/{id}/schema":              {http.MethodGet: {triggersRead, (*API).getSchema}},
 }
 
 // versions are those of SailPoint's API that have triggers. v1 is that of the per-service paths.

@@ -1,19 +1,65 @@
 package events
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"sluice/triggers"
 	"sluice/web/collection"
 )
 
-var triggerFields = []collection.Field[Trigger]{
-	{Name: "id", Ops: []string{"eq", "ge", "le"}, Sorts: true, Value: func(t Trigger) string { return t.ID }},
-	{Name: "name", Sorts: true, Value: func(t Trigger) string { return t.Name }},
+// trigger is what is shown of a trigger.
+type trigger struct {
+	ID            string          `json:"id"`
+	Name          string          `json:"name"`
+	Kind          triggers.Kind   `json:"type"`
+	Description   string          `json:"description"`
+	InputSchema   string          `json:"inputSchema"` // a JSON Schema as a text
+	ExampleInput  json.RawMessage `json:"exampleInput"`
+	OutputSchema  *string         `json:"outputSchema"` // null unless an answer is waited for
+	ExampleOutput json.RawMessage `json:"exampleOutput"`
+}
+
+var triggerFields = []collection.Field[*triggers.Trigger]{
+	{Name: "id", Ops: []string{"eq", "ge", "le"}, Sorts: true, Value: func(t *triggers.Trigger) string { return t.ID }},
+	{Name: "name", Sorts: true, Value: func(t *triggers.Trigger) string { return t.Name }},
 }
 
 func (a *API) listTriggers(v *visit) error {
-	return page(v, triggerFields, func() ([]Trigger, error) { return a.Catalogue.All(), nil }, func(t Trigger) any { return t })
+	return page(v, triggerFields, func() ([]*triggers.Trigger, error) { return a.Catalogue.All(), nil }, func(t *triggers.Trigger) any {
+		shown := trigger{ID: t.ID, Name: t.Name, Kind: t.Kind, Description: t.Description, InputSchema: t.Input.JSONSchema(), ExampleInput: t.ExampleInput}
+		if t.Output != nil {
+			schema := t.Output.JSONSchema()
+			shown.OutputSchema, shown.ExampleOutput = &schema, t.ExampleOutput
+		}
+		return shown
+	})
+}
+
+// getSchema is ours: a trigger's schemas as documents, in JSON Schema or Avro.
+func (a *API) getSchema(v *visit) error {
+	t := a.Catalogue.Trigger(v.id)
+	if t == nil {
+		return notFound()
+	}
+	schema, member := t.Input, v.URL.Query().Get("of")
+	switch {
+	case member == "output" && t.Output == nil:
+		return bad("nobody waits for an answer to %s, so it has no schema of one", t.ID)
+	case member == "output":
+		schema = t.Output
+	case member != "" && member != "input":
+		return bad("of must be input or output")
+	}
+	switch v.URL.Query().Get("format") {
+	case "", "json-schema":
+		v.send(http.StatusOK, json.RawMessage(schema.JSONSchema()))
+	case "avro":
+		v.send(http.StatusOK, json.RawMessage(schema.Avro()))
+	default:
+		return bad("format must be json-schema or avro")
+	}
+	return nil
 }
 
 // subscriptionFields are what SailPoint documents; name is what its SP-Config resolves subscriptions by.

@@ -102,14 +102,9 @@ func apply(s *triggers.Subscription, patch jsonpatch.Patch, steps []step) error 
 	if w.Sluice == nil { // it was removed
 		w.Sluice = &triggers.Extension{}
 	}
-	// A null in a patch is meant: the secret goes.
-	kept := *s
-	kept.HTTP, kept.EventBridge = nil, nil
-	kept.Sluice = triggers.Extension{Paused: s.Sluice.Paused, Created: s.Sluice.Created, Modified: s.Sluice.Modified}
-	if err := w.onto(&kept); err != nil {
+	if err := w.onto(s); err != nil {
 		return err
 	}
-	*s = kept
 	if slices.ContainsFunc(steps, func(s step) bool { return s.Op == "move" || s.Op == "copy" }) && shows(s, had.TakeSecrets()) {
 		return bad("the patch would bring a secret to where everybody sees it")
 	}

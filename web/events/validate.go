@@ -1,7 +1,6 @@
 package events
 
 import (
-	"encoding/json"
 	"net/http"
 )
 
@@ -14,8 +13,8 @@ type validity struct {
 
 func (a *API) validateFilter(v *visit) error {
 	var asked struct {
-		Input  json.RawMessage `json:"input"`
-		Filter *string         `json:"filter"`
+		Input  map[string]any `json:"input"`
+		Filter *string        `json:"filter"`
 	}
 	if err := v.body(&asked); err != nil {
 		return err
@@ -23,19 +22,13 @@ func (a *API) validateFilter(v *visit) error {
 	switch {
 	case asked.Filter == nil:
 		return bad("filter is required")
-	case !isObject(asked.Input):
-		return bad("input is required, and must be an object")
+	case asked.Input == nil:
+		return bad("input is required")
+	case len(*asked.Filter) > mostFilter:
+		return bad("filter is longer than %d bytes", mostFilter)
 	}
 	var says validity
-	if a.Filters.Compile(*asked.Filter) == nil {
-		says.IsValidJSONPath = true
-		says.IsPathExist, says.IsValid = a.Filters.Try(*asked.Filter, asked.Input)
-	}
+	says.IsValid, says.IsValidJSONPath, says.IsPathExist = a.Filters.Check(*asked.Filter, any(asked.Input))
 	v.send(http.StatusOK, says)
 	return nil
-}
-
-func isObject(text json.RawMessage) bool {
-	var object map[string]json.RawMessage
-	return json.Unmarshal(text, &object) == nil && object != nil
 }

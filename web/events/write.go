@@ -81,8 +81,8 @@ func (a *API) createSubscription(v *visit) error {
 	if w.Type == nil {
 		return bad("type is required")
 	}
-	trigger, known := a.Catalogue.Trigger(*w.TriggerID)
-	if !known {
+	trigger := a.Catalogue.Trigger(*w.TriggerID)
+	if trigger == nil {
 		return bad("there is no trigger %q; GET /triggers lists them", *w.TriggerID)
 	}
 	now := a.now()
