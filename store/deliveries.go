@@ -33,15 +33,15 @@ func (db *DB) Due(ctx context.Context) (due []triggers.Due, err error) {
 	return due, err
 }
 
-// ClaimSubscription takes a subscription that nobody has. ErrLost: somebody has it.
+// ClaimSubscription takes a subscription that nobody has, or that its owner has lost sight of. ErrLost: another has it.
 func (db *DB) ClaimSubscription(ctx context.Context, id, owner string, lease time.Duration) (c triggers.Claim, err error) {
 	err = db.write(ctx, "claim subscription "+id, func(t tx) error {
 		now, err := db.now(ctx, t)
 		if err != nil {
 			return err
 		}
-		err = t.one(ctx, `UPDATE subscriptions SET owner = ?, lease_until = ?, generation = generation + 1 WHERE id = ? AND (owner = '' OR lease_until <= ?)
-			RETURNING generation, version`, []any{owner, micros(now.Add(lease)), id, micros(now)}, &c.Generation, &c.Version)
+		err = t.one(ctx, `UPDATE subscriptions SET owner = ?, lease_until = ?, generation = generation + 1 WHERE id = ? AND (owner = '' OR owner = ? OR lease_until <= ?)
+			RETURNING generation, version`, []any{owner, micros(now.Add(lease)), id, owner, micros(now)}, &c.Generation, &c.Version)
 		if errors.Is(err, aggregation.ErrNone) {
 			return triggers.ErrLost
 		}

@@ -176,7 +176,7 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 		}
 		replayed, err = t.exec(ctx, `UPDATE invocations SET state = 'waiting', tries = 0, due = ?, created = ?, completed = 0, deadline = 0, reason = 'replayed',
 			output = NULL, fault = '' WHERE seq IN (SELECT i.seq FROM invocations i JOIN subscriptions s ON s.id = i.subscription WHERE `+where+` AND i.state IN ('dead', 'done'))`,
-			append([]any{micros(now), micros(now)}, args...)...)
+			append([]any{atOnce, micros(now)}, args...)...)
 		return err
 	})
 	if err == nil && replayed > 0 {

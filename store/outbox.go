@@ -151,7 +151,11 @@ func (db *DB) routeAll(ctx context.Context, t tx, first int64, events []triggers
 	return keepFiltered(ctx, t, left)
 }
 
-// keepInvocations writes invocations that are due now, numbered in their order.
+// atOnce is when an invocation is due that was not sent yet. It is no time, so that their order is that of their numbers even where a clock
+// was set back.
+const atOnce = int64(0)
+
+// keepInvocations writes invocations that are due at once, numbered in their order.
 func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) error {
 	if len(made) == 0 {
 		return nil
@@ -173,7 +177,7 @@ func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) e
 			data = string(n.event.Data)
 		}
 		return []any{number, n.id, n.subscription, n.event.Type, n.event.Subject, n.seq, bit(n.test), data, n.content,
-			string(triggers.Waiting), int64(0), int64(0), at, at, int64(0), int64(0), n.secret, "", nil, ""}
+			string(triggers.Waiting), int64(0), int64(0), atOnce, at, int64(0), int64(0), n.secret, "", nil, ""}
 	})
 }
 

@@ -39,3 +39,9 @@ const (
 
 // AggregationHeld is ours: a run found so much gone or changed at once that an operator must approve it.
 const AggregationHeld = "sluice:aggregation-held"
+
+// What operators are told of subscriptions.
+const (
+	SubscriptionPaused  = "sluice:subscription-paused"  // its receiver does not work, and is left alone for a while
+	SubscriptionResumed = "sluice:subscription-resumed" // it works again
+)

@@ -31,7 +31,7 @@ type Invocation struct {
 	State        State
 	Attempts     int       // in all
 	Tries        int       // since it began, or was replayed
-	Due          time.Time // when it is sent next
+	Due          time.Time // when it is sent again; zero: at once
 	Created      time.Time
 	Completed    time.Time // zero until it is done or dead
 	Deadline     time.Time // by which an asked one must be completed; zero otherwise
