@@ -3,6 +3,8 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,7 +20,7 @@ const (
 func (f *Filter) Explain(doc any) string {
 	e := begin(doc)
 	defer e.end()
-	t := &trace{}
+	t := &trace{told: map[int]*predicate{}}
 	e.trace = t
 	value, err := f.path.read(e, doc)
 	verdict := "It matches: "
@@ -50,7 +52,7 @@ type trace struct {
 	lines   []string
 	dropped int
 	depth   int
-	last    *predicate // the one at depth 0 whose values are being told
+	told    map[int]*predicate // by depth, the one whose values are being told
 }
 
 // full tells whether there is no room for another line, so that nobody makes one in vain.
@@ -71,12 +73,10 @@ func (t *trace) open(p *predicate, item any) int {
 	if t == nil {
 		return -1
 	}
-	if (t.depth > 0 || t.last != p) && !t.full() {
+	if t.told[t.depth] != p && !t.full() {
 		t.add(p.text)
 	}
-	if t.depth == 0 {
-		t.last = p
-	}
+	t.told[t.depth] = p
 	t.depth++
 	at := -1
 	if !t.full() {
@@ -84,6 +84,7 @@ func (t *trace) open(p *predicate, item any) int {
 		t.add(short(item))
 	}
 	t.depth++
+	delete(t.told, t.depth)
 	return at
 }
 
@@ -149,7 +150,7 @@ func partial(left, right any) string {
 	switch text, isText := left.(string); {
 	case !is:
 		return ", which needs a pattern as in /.*john.*/i"
-	case isText && p.part.MatchString(text):
+	case isText && p.within(text):
 		return ", which must match the whole value: put .* at its ends"
 	}
 	return ""
@@ -177,11 +178,42 @@ func answer(ok bool) string {
 	return "no: "
 }
 
-// short is a value as JSON, cut.
+// short is a value as JSON, cut. What is cut off is not encoded first, since it may be the whole document.
 func short(value any) string {
-	text := encoded(value)
-	if utf8.RuneCountInString(text) <= maxShown {
-		return text
+	var out strings.Builder
+	abridge(&out, value)
+	if text := out.String(); utf8.RuneCountInString(text) > maxShown {
+		return string([]rune(text)[:maxShown]) + "…"
 	}
-	return string([]rune(text)[:maxShown]) + "…"
+	return out.String()
+}
+
+// abridge writes value as JSON until there is enough of it.
+func abridge(out *strings.Builder, value any) {
+	const enough = maxShown * utf8.UTFMax
+	switch value := value.(type) {
+	case []any:
+		for i, one := range value {
+			out.WriteString([]string{"[", ","}[min(i, 1)])
+			if abridge(out, one); out.Len() > enough {
+				return
+			}
+		}
+		out.WriteString([]string{"[]", "]"}[min(len(value), 1)])
+	case map[string]any:
+		for i, name := range slices.Sorted(maps.Keys(value)) {
+			out.WriteString([]string{"{", ","}[min(i, 1)] + encoded(name) + ":")
+			if abridge(out, value[name]); out.Len() > enough {
+				return
+			}
+		}
+		out.WriteString([]string{"{}", "}"}[min(len(value), 1)])
+	case string:
+		if len(value) > enough {
+			value = value[:enough]
+		}
+		out.WriteString(encoded(value))
+	default:
+		out.WriteString(encoded(value))
+	}
 }

@@ -18,7 +18,7 @@ import (
 const (
 	MaxLength = 8192      // bytes of text
 	MaxDepth  = 32        // predicates, parentheses, arguments and literals inside each other
-	MaxSteps  = 1_000_000 // values visited or compared in one evaluation, a tenth of a second at most
+	MaxSteps  = 1_000_000 // values visited or compared in one evaluation, which take less than a second
 )
 
 // A Filter is a compiled filter.

@@ -192,37 +192,41 @@ func spread(e *evaluation, arguments []argument, collect func(any) error) error 
 // SailPoint uses.
 func concat(e *evaluation, value any, arguments []argument) (any, error) {
 	var out strings.Builder
+	write := func(text string) error {
+		out.WriteString(text)
+		return e.step(1 + len(text)/16)
+	}
 	list, _ := value.([]any)
 	for _, one := range list {
 		if text, is := one.(string); is {
-			out.WriteString(text)
-		}
-		if err := e.step(1 + out.Len()/64); err != nil {
-			return nil, err
+			if err := write(text); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for i := range arguments {
+		plain := joinable
 		if arguments[i].isValue {
-			out.WriteString(encoded(arguments[i].value))
-			continue
+			plain = encoded
 		}
-		err := spread(e, arguments[i:i+1], func(one any) error {
-			switch one := one.(type) {
-			case nil:
-			case string:
-				out.WriteString(one)
-			case float64, json.Number:
-				out.WriteString(numberText(one))
-			default:
-				out.WriteString(encoded(one))
-			}
-			return e.step(1 + out.Len()/64)
-		})
-		if err != nil {
+		if err := spread(e, arguments[i:i+1], func(one any) error { return write(plain(one)) }); err != nil {
 			return nil, err
 		}
 	}
 	return out.String(), nil
+}
+
+// joinable is a value of the document as concat writes it.
+func joinable(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return value
+	case float64, json.Number:
+		return numberText(value)
+	}
+	return encoded(value)
 }
 
 // encoded is a value as JSON.

@@ -8,15 +8,18 @@ import (
 	"strings"
 )
 
-// maxProgram bounds the instructions of a pattern: nested repetitions make thousands of a few characters.
-const maxProgram = 10_000
+// The bounds of patterns. A few characters of nested repetitions make thousands of instructions, which cost memory and, for each
+// character of a value, time.
+const (
+	maxExpression = 1000   // bytes of one
+	maxProgram    = 10_000 // instructions of all in a filter
+)
 
 // A pattern is a regular expression that must match a whole value.
 type pattern struct {
-	text    string
+	source  string // with its flags, as RE2 writes them
 	expr    *regexp.Regexp
-	part    *regexp.Regexp // finds it anywhere, for whoever asks why the whole does not match
-	program int            // instructions
+	program int // instructions
 }
 
 // pattern reads /expression/flags.
@@ -36,20 +39,25 @@ func (p *parser) pattern() (*pattern, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(expression) > maxExpression {
+		return nil, p.errorAt(start, "the pattern is too long: write at most %d bytes", maxExpression)
+	}
 	parsed, err := syntax.Parse(flags+expression, syntax.Perl)
 	if err != nil {
 		return nil, p.errorAt(start, "the pattern cannot be used: %s; look-around, back references and possessive repetitions are left out, because they can take for ever", why(err))
 	}
 	program, err := syntax.Compile(parsed.Simplify())
-	if err != nil || len(program.Inst) > maxProgram {
-		return nil, p.errorAt(start, "the pattern is too large: repeat less in it")
+	if err == nil {
+		p.program += len(program.Inst)
 	}
-	whole, err := regexp.Compile(`\A(?:` + flags + expression + `)\z`)
+	if err != nil || p.program > maxProgram {
+		return nil, p.errorAt(start, "the patterns of the filter are too large: repeat less in them")
+	}
+	compiled, err := regexp.Compile(`\A(?:` + flags + expression + `)\z`)
 	if err != nil {
 		return nil, p.errorAt(start, "the pattern cannot be used: %s", why(err))
 	}
-	part, err := regexp.Compile(flags + expression)
-	return &pattern{p.text[start:p.at], whole, part, len(program.Inst)}, err
+	return &pattern{flags + expression, compiled, len(program.Inst)}, nil
 }
 
 func why(err error) string {
@@ -84,12 +92,19 @@ func (p *parser) flags() (string, error) {
 // match holds the pattern against one value.
 func (p *pattern) match(e *evaluation, value any) (bool, error) {
 	text := patternText(value)
-	if err := e.step(1 + len(text)*p.program/64); err != nil {
+	if err := e.step(1 + len(text)*p.program/16); err != nil {
 		return false, err
 	}
 	return p.expr.MatchString(text), nil
 }
 
+// within tells whether the pattern matches a part of the text, for whoever asks why the whole does not.
+func (p *pattern) within(text string) bool {
+	expr, err := regexp.Compile(p.source)
+	return err == nil && len(text) < maxProgram && expr.MatchString(text)
+}
+
+// patternText is a value as a pattern meets it; what is no text, number or boolean counts as an empty text.
 func patternText(value any) string {
 	switch value := value.(type) {
 	case string:

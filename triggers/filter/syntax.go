@@ -37,6 +37,7 @@ type parser struct {
 	before    int // blanks before the text
 	unwritten int // bytes at the start of the text that nobody has written
 	depth     int
+	program   int // instructions of all patterns
 }
 
 // errorAt is a fault at a byte of the text.
