@@ -59,6 +59,7 @@ func (p *parser) comparison(not bool, start int) (test, error) {
 	if not {
 		return nil, p.errorAt(start, "a ! before a comparison has no effect in Jayway: write !( … ) around it, or the opposite operator")
 	}
+	p.blanks()
 	at = p.at
 	right, err := p.side()
 	if err != nil {

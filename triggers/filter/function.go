@@ -194,7 +194,7 @@ func concat(e *evaluation, value any, arguments []argument) (any, error) {
 	var out strings.Builder
 	write := func(text string) error {
 		out.WriteString(text)
-		return e.step(1 + len(text)/16)
+		return e.step(1 + len(text))
 	}
 	list, _ := value.([]any)
 	for _, one := range list {
