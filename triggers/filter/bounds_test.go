@@ -88,6 +88,9 @@ func TestMatchIsBounded(t *testing.T) {
 				t.Errorf("%s: got an end after %s, want it soon", text, took)
 			}
 			t.Logf("%.100s after %s: %v", text, took, err)
+			if name != "scans" && name != "every with every" {
+				return // it would cost as much again
+			}
 			if explained := f.Explain(doc); !strings.Contains(explained, "failed: ") || strings.Count(explained, "\n") > 210 {
 				t.Errorf("%s: got the explanation\n%.2000s\nwant that it failed, in at most 210 lines", text, explained)
 			}
