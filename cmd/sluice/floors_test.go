@@ -35,7 +35,10 @@ var floors = []room{
 	{"mocks/...", nil},
 	{"internal/fault", nil},
 	{"internal/strict", nil},
+	{"internal/seal", nil},
+	{"internal/client", nil},
 	{"triggers", []string{"internal/fault", "internal/strict"}},
+	{"triggers/filter", nil},
 	// floor 2
 	{"connectors", []string{"transforms", "triggers", "internal/fault", "internal/strict"}},
 	// floor 3
@@ -50,8 +53,8 @@ var floors = []room{
 	{"approvals", []string{"triggers", "connectors", "internal/fault"}},
 	{"aggregation", []string{"connectors", "transforms", "triggers", "internal/fault"}},
 	// floor 4
-	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "workflows"}},
-	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
+	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "workflows"}},
+	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "internal/seal", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
 	{"web/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/...", "proxy/...", "transforms", "triggers", "web/...", "workflows"}},
 	// floor 5
 	{"cmd/...", []string{"..."}},
