@@ -8,7 +8,10 @@
 // engine: all that can be wrong in a configuration is found here, before anything live is touched.
 package connectors
 
-import "sluice/internal/strict"
+import (
+	"sluice/internal/strict"
+	"sluice/triggers"
+)
 
 // Set is one whole configuration, compiled. It is safe for any number of readers and never changes.
 type Set struct {
@@ -28,7 +31,11 @@ type Set struct {
 	Revision    string        // hash of everything that was read: part of every cache key
 	Files       []string      // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
 
+	triggers  []*triggers.Trigger // of the deployment's own
 	keys      map[[32]byte]*Consumer
 	byNetwork []*Consumer // those without keys
 	written   *mainFile   // as it runs, for Show
 }
+
+// Triggers returns what can be subscribed to: what is shipped, and the deployment's own.
+func (s *Set) Triggers() *triggers.Catalogue { return triggers.Shipped().With(s.triggers...) }

@@ -87,17 +87,21 @@ func (p *payloadEntry) schema(t *Trigger, key string) *Schema {
 }
 
 // prove looks whether a schema is one, and holds its example against it.
-func prove(doc *strict.Document, key string, s *Schema, example json.RawMessage) (faults strict.Faults) {
+func prove(doc *strict.Document, key string, s *Schema, example json.RawMessage) strict.Faults {
 	if _, err := s.compiled(); err != nil {
-		return strict.Faults{doc.Faultf(key+".json_schema", "is no JSON Schema: %v", err)}
+		return faultsOf(doc, key+".json_schema", "is no JSON Schema: ", err)
 	}
-	err := s.Check(example)
+	return faultsOf(doc, key+".example", "does not fit the schema: ", s.Check(example))
+}
+
+// faultsOf places what is wrong with a value below its key.
+func faultsOf(doc *strict.Document, key, what string, err error) (faults strict.Faults) {
 	misfits, ok := errors.AsType[Misfits](err)
 	if err != nil && !ok {
-		return strict.Faults{doc.Faultf(key+".example", "%v", err)}
+		return strict.Faults{doc.Faultf(key, "%s%v", what, err)}
 	}
 	for _, m := range misfits {
-		faults = append(faults, doc.Faultf(m.below(key+".example"), "does not fit the schema: %s", m.Problem))
+		faults = append(faults, doc.Faultf(m.below(key), "%s%s", what, m.Problem))
 	}
 	return faults
 }

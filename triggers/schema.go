@@ -42,6 +42,11 @@ func compile(text string) (*jsonschema.Schema, error) {
 		return nil, errors.New(oneLine(err))
 	}
 	compiled, err := c.Compile("trigger:")
+	if none, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
+		if invalid, ok := errors.AsType[*jsonschema.ValidationError](none.Err); ok {
+			return nil, misfits(invalid)
+		}
+	}
 	if err != nil {
 		return nil, errors.New(oneLine(err))
 	}

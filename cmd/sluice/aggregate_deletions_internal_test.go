@@ -159,7 +159,7 @@ func (w *witnessed) suffers(m mishap) {
 	events, last := w.events(w.node, w.last)
 	w.last = last
 	for kind, told := range events {
-		if strings.HasPrefix(kind, "idn:identity-") {
+		if strings.HasPrefix(kind, "idn:identity-") || strings.HasPrefix(kind, "idn:account-") && kind != triggers.AccountAggregationCompleted {
 			w.Errorf("got %d events %s, such as of %s: %s; want none", len(told), kind, told[0].Subject, told[0].Data)
 		}
 	}

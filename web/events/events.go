@@ -60,7 +60,7 @@ type Limits struct {
 
 // Options are what an API is made of.
 type Options struct {
-	Catalogue     *triggers.Catalogue
+	Catalogue     func() *triggers.Catalogue // as it is by now
 	Subscriptions Subscriptions
 	Invocations   Invocations
 	Filters       Filters

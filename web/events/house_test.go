@@ -184,7 +184,7 @@ func open(t *testing.T) *house {
 	clock := func() time.Time { return h.now }
 	h.auth = oauth.New(oauth.Options{Clients: h.store, Keys: []oauth.Key{key}, Now: clock, Calls: 1000})
 	h.api = events.New(events.Options{
-		Catalogue: triggers.Shipped(), Subscriptions: h.store, Invocations: h.store, Filters: filters{}, Bearers: h.auth, Now: clock,
+		Catalogue: triggers.Shipped, Subscriptions: h.store, Invocations: h.store, Filters: filters{}, Bearers: h.auth, Now: clock,
 		CheckURL: func(url string) error {
 			if strings.Contains(url, "169.254.") {
 				return errors.New("it leads to an address that is not for events")

@@ -153,7 +153,7 @@ func (a *API) testInvocation(v *visit) error {
 	if asked.Content == nil {
 		return bad("contentJson is required; it may be {}")
 	}
-	trigger := a.Catalogue.Trigger(*asked.TriggerID)
+	trigger := a.Catalogue().Trigger(*asked.TriggerID)
 	if trigger == nil {
 		return bad("there is no trigger %q; GET /triggers lists them", *asked.TriggerID)
 	}
@@ -202,7 +202,7 @@ func (a *API) completeInvocation(v *visit) error {
 		return bad("output is required")
 	}
 	err := a.Invocations.Complete(v.Context(), v.id, *said.Secret, said.Output, fault, func(one triggers.Invocation) error {
-		trigger := a.Catalogue.Trigger(one.Trigger)
+		trigger := a.Catalogue().Trigger(one.Trigger)
 		if trigger == nil || fault != "" {
 			return nil
 		}

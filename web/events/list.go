@@ -26,7 +26,7 @@ var triggerFields = []collection.Field[*triggers.Trigger]{
 }
 
 func (a *API) listTriggers(v *visit) error {
-	return page(v, triggerFields, func() ([]*triggers.Trigger, error) { return a.Catalogue.All(), nil }, func(t *triggers.Trigger) any {
+	return page(v, triggerFields, func() ([]*triggers.Trigger, error) { return a.Catalogue().All(), nil }, func(t *triggers.Trigger) any {
 		shown := trigger{ID: t.ID, Name: t.Name, Kind: t.Kind, Description: t.Description, InputSchema: t.Input.JSONSchema(), ExampleInput: t.ExampleInput}
 		if t.Output != nil {
 			schema := t.Output.JSONSchema()
@@ -38,7 +38,7 @@ func (a *API) listTriggers(v *visit) error {
 
 // getSchema is ours: a trigger's schemas as documents, in JSON Schema or Avro.
 func (a *API) getSchema(v *visit) error {
-	t := a.Catalogue.Trigger(v.id)
+	t := a.Catalogue().Trigger(v.id)
 	if t == nil {
 		return notFound()
 	}

@@ -81,7 +81,7 @@ func (a *API) createSubscription(v *visit) error {
 	if w.Type == nil {
 		return bad("type is required")
 	}
-	trigger := a.Catalogue.Trigger(*w.TriggerID)
+	trigger := a.Catalogue().Trigger(*w.TriggerID)
 	if trigger == nil {
 		return bad("there is no trigger %q; GET /triggers lists them", *w.TriggerID)
 	}
