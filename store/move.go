@@ -38,6 +38,7 @@ var tables = []table{
 	{"attempts", 2, []string{"invocation", "n", "time", "took", "status", "answer", "outcome", "reason"}},
 	{"filtered_counts", 1, []string{"subscription", "n"}},
 	{"filtered", 2, []string{"subscription", "seq", "reason"}},
+	{"clients", 1, []string{"id", "name", "hash", "scopes", "created", "revoked"}},
 	{"events", 1, []string{"seq", "id", "tenant", "type", "source", "subject", "time", "data"}},
 }
 

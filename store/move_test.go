@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/aggregation"
+	"sluice/internal/client"
 	"sluice/store"
 	"sluice/store/storetest"
 	"sluice/triggers"
@@ -25,6 +26,10 @@ func full(t *testing.T, db *store.DB) (open aggregation.Run) {
 		t.Fatal(err)
 	}
 	delivered(t, db)
+	c, _ := client.New("iga", []string{client.All}, time.Unix(1, 0))
+	if err := db.CreateClient(ctx, c); err != nil {
+		t.Fatal(err)
+	}
 	open = staged(t, db, 7)
 	if err := db.AddPartitions(ctx, open.ID, aggregation.Partition{Name: "b"}); err != nil {
 		t.Fatal(err)
