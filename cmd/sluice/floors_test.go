@@ -36,6 +36,7 @@ var floors = []room{
 	{"internal/fault", nil},
 	{"internal/strict", nil},
 	{"triggers", []string{"internal/fault"}},
+	{"triggers/filter", nil},
 	// floor 2
 	{"connectors", []string{"transforms", "internal/fault", "internal/strict"}},
 	// floor 3
