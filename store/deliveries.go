@@ -92,10 +92,11 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (
 		if err != nil {
 			return err
 		}
-		at := micros(now)
-		next, err = invocations(ctx, t, `i.subscription = ? AND i.state = 'waiting' AND i.due <= ? AND (i.test = 1 OR EXISTS (
-			SELECT 1 FROM subscriptions s WHERE s.id = i.subscription AND s.enabled = 1 AND s.paused <= ?)) ORDER BY i.due, i.seq LIMIT ?`,
-			c.Subscription.ID, at, at, int64(limit))
+		which := "i.subscription = ? AND i.state = 'waiting' AND i.due <= ?"
+		if !c.Subscription.Enabled || pausedUntil(c.Subscription.Sluice.Paused) > micros(now) {
+			which += " AND i.test = 1"
+		}
+		next, err = invocations(ctx, t, which+" ORDER BY i.due, i.seq LIMIT ?", c.Subscription.ID, micros(now), int64(limit))
 		return err
 	})
 	return next, err

@@ -51,7 +51,7 @@ var errDown = errors.New("status 500")
 func fine(triggers.Delivery) (triggers.Answer, error) { return triggers.Answer{Status: 200}, nil }
 
 // run delivers from a database until the test ends.
-func run(t *testing.T, db *store.DB, r *receiver, owner string) (stop func()) {
+func run(t testing.TB, db *store.DB, r *receiver, owner string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	d := dispatch.New(dispatch.Options{

@@ -24,10 +24,10 @@ func (p *parser) side() (operand, error) {
 	start := p.at
 	var o operand
 	var err error
-	switch {
-	case c == '$' || c == '@':
+	switch c {
+	case '$', '@':
 		o.path, err = p.path(inside)
-	case c == '/':
+	case '/':
 		o.value, err = p.pattern()
 	default:
 		o.value, err = p.literal()

@@ -86,7 +86,7 @@ func Check(text string, doc any) (isValid, isValidJSONPath, isPathExist bool) {
 	return isValid, true, isPathExist
 }
 
-// Check is the package's Check of a filter that is compiled.
+// check is what Check asks of a filter that is compiled.
 func (f *Filter) check(doc any) (matches, exists bool) {
 	e := begin(doc)
 	defer e.end()

@@ -59,7 +59,7 @@ func FuzzMatch(f *testing.F) {
 		if !reflect.DeepEqual(doc, before) {
 			t.Fatalf("%q changed the document", text)
 		}
-		if took := time.Since(start); took > 20*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Fatalf("%q took %s", text, took)
 		}
 	})

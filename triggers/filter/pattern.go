@@ -92,7 +92,7 @@ func (p *parser) flags() (string, error) {
 // match holds the pattern against one value.
 func (p *pattern) match(e *evaluation, value any) (bool, error) {
 	text := patternText(value)
-	if err := e.step(1 + len(text)*p.program/16); err != nil {
+	if err := e.step(1 + len(text)*p.program/8); err != nil {
 		return false, err
 	}
 	return p.expr.MatchString(text), nil
@@ -118,4 +118,29 @@ func patternText(value any) string {
 		return "false"
 	}
 	return ""
+}
+
+// matches holds a pattern against a whole value, or against each element of a list. What is no text counts as an empty one.
+func matches(e *evaluation, left, right any) (bool, error) {
+	p, is := right.(*pattern)
+	value := left
+	if other, also := left.(*pattern); also {
+		if is {
+			return false, nil
+		}
+		p, value, is = other, right, true
+	}
+	if !is {
+		return false, nil
+	}
+	list, many := value.([]any)
+	if !many {
+		return p.match(e, value)
+	}
+	for _, one := range list {
+		if ok, err := p.match(e, one); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
