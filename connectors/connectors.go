@@ -28,8 +28,9 @@ type Set struct {
 	Tracing     Tracing
 	Database    strict.Secret // postgres://…; the zero Secret: none
 	Leases      Leases        // zero without a database
-	Revision    string        // hash of everything that was read: part of every cache key
-	Files       []string      // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
+	Events      Events
+	Revision    string   // hash of everything that was read: part of every cache key
+	Files       []string // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
 
 	triggers  []*triggers.Trigger // of the deployment's own
 	keys      map[[32]byte]*Consumer

@@ -50,3 +50,13 @@ type Tracing struct {
 	Ratio    float64                  // share of requests without a sampled parent that are traced, 0 to 1
 	Headers  map[string]strict.Secret // sent with each export
 }
+
+// Events is the API of event triggers.
+type Events struct {
+	Seal            strict.Secret // keys that seal secrets, the newest first; the zero Secret: those of the data folder
+	Calls           int           // of one client, to one version, within Window
+	Window          time.Duration
+	Token           time.Duration // how long a token is good
+	FireAndForget   int           // subscriptions that a trigger may have
+	RequestResponse int
+}

@@ -102,6 +102,10 @@ func (a *App) build(ctx context.Context, set *connectors.Set, folder string) (er
 	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
 	if a.database != nil {
 		a.letRead(a.database.DB)
+		if err := a.letSubscribe(set, a.database.DB, folder); err != nil {
+			halt(err)
+			return err
+		}
 		a.node = newAggregateNode(a.database.DB, a.upstreams, a.log)
 	}
 	if err := a.apply(ctx, set); err != nil {

@@ -161,7 +161,7 @@ func TestFilterIsValidated(t *testing.T) {
 	} {
 		h.ask(http.MethodPost, "/beta/trigger-subscriptions/validate-filter", `{"input":{"x":1},"filter":"`+filter+`"}`, 200, want)
 	}
-	for body, want := range map[string]string{`{"input":{}}`: "filter is required", `{"filter":"$"}`: "input is required", `{"input":[],"filter":"$"}`: "input must be an object, not array"} {
+	for body, want := range map[string]string{`{"input":{}}`: "filter is required", `{"filter":"$"}`: "input is required", `{"input":[],"filter":"$"}`: "input must be an object"} {
 		h.ask(http.MethodPost, "/trigger-subscriptions/v1/validate-filter", body, 400, want)
 	}
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -71,40 +72,51 @@ func orText(text, otherwise string) string {
 }
 
 func (a *API) createSubscription(v *visit) error {
-	var w written
-	if err := v.body(&w); err != nil {
+	text, err := v.text()
+	if err != nil {
 		return err
 	}
+	s, err := a.Create(v.Context(), text)
+	if err != nil {
+		return err
+	}
+	v.send(http.StatusCreated, s)
+	return nil
+}
+
+// Create makes a subscription as a client writes it, and returns it as clients read it. The command line calls it too.
+func (a *API) Create(ctx context.Context, text []byte) (triggers.Subscription, error) {
+	var w written
+	if err := decode(text, &w); err != nil {
+		return triggers.Subscription{}, err
+	}
 	if w.TriggerID == nil {
-		return bad("triggerId is required")
+		return triggers.Subscription{}, bad("triggerId is required")
 	}
 	if w.Type == nil {
-		return bad("type is required")
+		return triggers.Subscription{}, bad("type is required")
 	}
 	trigger := a.Catalogue().Trigger(*w.TriggerID)
 	if trigger == nil {
-		return bad("there is no trigger %q; GET /triggers lists them", *w.TriggerID)
+		return triggers.Subscription{}, bad("there is no trigger %q; GET /triggers lists them", *w.TriggerID)
 	}
 	now := a.now()
 	s := triggers.Subscription{ID: newID(), TriggerID: trigger.ID, TriggerName: trigger.Name}
 	s.Sluice.Created, s.Sluice.Modified = now, now
 	if err := w.onto(&s); err != nil {
-		return err
+		return s, err
 	}
 	if err := a.check(&s); err != nil {
-		return err
+		return s, err
 	}
-	err := a.Subscriptions.CreateSubscription(v.Context(), s, func(others []triggers.Subscription) error {
+	err := a.Subscriptions.CreateSubscription(ctx, s, func(others []triggers.Subscription) error {
 		if err := a.room(trigger, others); err != nil {
 			return err
 		}
 		return alone(&s, others)
 	})
-	if err != nil {
-		return err
-	}
-	v.send(http.StatusCreated, masked(s))
-	return nil
+	s.TakeSecrets()
+	return s, err
 }
 
 func (a *API) putSubscription(v *visit) error {
