@@ -33,6 +33,7 @@ var floors = []room{
 	{"transforms", nil},
 	{"configs", nil},
 	{"mocks/...", nil},
+	{"internal/addresses", nil},
 	{"internal/fault", nil},
 	{"internal/strict", nil},
 	{"triggers", []string{"internal/fault"}},
@@ -40,7 +41,7 @@ var floors = []room{
 	{"connectors", []string{"transforms", "internal/fault", "internal/strict"}},
 	// floor 3
 	{"proxy", []string{"connectors", "transforms", "internal/fault", "proxy/..."}},
-	{"proxy/wire", []string{"internal/fault"}},
+	{"proxy/wire", []string{"internal/addresses", "internal/fault"}},
 	{"proxy/pace", []string{"internal/fault", "proxy/pace/..."}},
 	{"proxy/pace/lease/leasetest", []string{"proxy/pace/lease"}},
 	{"proxy/pace/...", nil},
