@@ -37,6 +37,7 @@ var floors = []room{
 	{"internal/fault", nil},
 	{"internal/strict", nil},
 	{"triggers", []string{"internal/fault"}},
+	{"triggers/send", []string{"internal/addresses", "internal/fault", "triggers"}},
 	// floor 2
 	{"connectors", []string{"transforms", "internal/fault", "internal/strict"}},
 	// floor 3
@@ -70,6 +71,7 @@ var leaves = []struct {
 	rooms []string
 }{
 	{"HTTP by Fiber and fasthttp", []string{"github.com/gofiber", "github.com/valyala/fasthttp"}, []string{"proxy", "proxy/wire", "web/...", "cmd/sluice-bench"}},
+	{"brokers and clouds", []string{"github.com/aws", "github.com/Azure/go-amqp", "github.com/nats-io", "github.com/twmb/franz-go"}, []string{"triggers/send"}},
 	{"SQL and the queue", []string{"database/sql", "modernc.org/sqlite", "github.com/jackc", "github.com/pressly/goose", "github.com/riverqueue"}, []string{"store/..."}},
 }
 
@@ -119,6 +121,7 @@ func TestFloorsRefuse(t *testing.T) {
 		"Fiber in pace":       {listed{ImportPath: "sluice/proxy/pace", Imports: []string{"github.com/gofiber/fiber/v2"}}, "HTTP by Fiber and fasthttp"},
 		"fasthttp in a mock":  {listed{ImportPath: "sluice/mocks/okta", XTestImports: []string{"github.com/valyala/fasthttp/fasthttputil"}}, "HTTP by Fiber and fasthttp"},
 		"SQL in cmd":          {listed{ImportPath: "sluice/cmd/sluice", Imports: []string{"database/sql"}}, "SQL and the queue"},
+		"Kafka in a trigger":  {listed{ImportPath: "sluice/triggers", Imports: []string{"github.com/twmb/franz-go/pkg/kgo"}}, "brokers and clouds"},
 		"a folder nobody set": {listed{ImportPath: "sluice/plugins"}, "plugins stands in no row"},
 	} {
 		t.Run(name, func(t *testing.T) {
