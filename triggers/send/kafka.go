@@ -62,8 +62,9 @@ func newKafka(o Options, g guard, to *triggers.KafkaTopic) (*kafka, error) {
 	}
 	options := []kgo.Opt{
 		kgo.SeedBrokers(to.Brokers...), kgo.DefaultProduceTopic(to.Topic), kgo.ClientID("sluice"), kgo.Dialer(k.dial),
-		// A record that fails is ours to send again, so the client gives up early. What it may do is look for a partition's new leader.
-		kgo.RecordDeliveryTimeout(o.Timeout), kgo.RecordRetries(2), kgo.RequestRetries(1), kgo.UnknownTopicRetries(1),
+		// A record that fails is ours to send again. The client only looks soon who leads the partition now.
+		// The library's own limit for a record counts from its timestamp, which is the event's; so the context bounds it.
+		kgo.ProduceRequestTimeout(o.Timeout), kgo.RequestTimeoutOverhead(max(o.Timeout, time.Second)), kgo.RecordRetries(0), kgo.RequestRetries(1), kgo.UnknownTopicRetries(1), kgo.MetadataMinAge(time.Second),
 		// Idempotence would keep records that time has run out for, and the invocation's id tells a duplicate anyway.
 		kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(1000),
@@ -155,8 +156,6 @@ func (k *kafka) judge(ctx context.Context, err error) error {
 	}
 	if why := k.dialled.Load(); why != nil && ctx.Err() == nil {
 		err = *why
-	} else if errors.Is(err, kgo.ErrRecordTimeout) {
-		err = context.DeadlineExceeded
 	}
 	return fmt.Errorf("topic %s of Kafka: %w", k.to.Topic, unanswered(ctx, "a broker", err))
 }

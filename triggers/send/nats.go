@@ -102,12 +102,17 @@ func (s *jetStream) Send(ctx context.Context, d triggers.Delivery) (triggers.Ans
 }
 
 // natsDialer opens sockets for the library, to the server that the subscription names and to those that it names in turn.
-type natsDialer struct{ guard guard }
+// It keeps why it could not, because the library says only that no server is there.
+type natsDialer struct {
+	guard guard
+	why   error
+}
 
-func (d natsDialer) Dial(network, address string) (net.Conn, error) {
+func (d *natsDialer) Dial(network, address string) (conn net.Conn, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	return d.guard.dial(ctx, network, address, nil)
+	conn, d.why = d.guard.dial(ctx, network, address, nil)
+	return conn, d.why
 }
 
 // connected returns the connection, made anew where it has been lost: the library does not reconnect, because an event that nobody waits for
@@ -118,8 +123,9 @@ func (s *jetStream) connected() (jetstream.JetStream, error) {
 	if s.conn != nil && !s.conn.IsClosed() {
 		return s.js, nil
 	}
+	dialer := &natsDialer{guard: s.guard}
 	options := []nats.Option{
-		nats.Name("sluice"), nats.SetCustomDialer(natsDialer{s.guard}), nats.SkipHostLookup(), nats.NoReconnect(), nats.Timeout(connectTimeout),
+		nats.Name("sluice"), nats.SetCustomDialer(dialer), nats.SkipHostLookup(), nats.NoReconnect(), nats.Timeout(connectTimeout),
 		nats.IgnoreDiscoveredServers(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
 	if s.url.Scheme == "tls" {
@@ -129,6 +135,9 @@ func (s *jetStream) connected() (jetstream.JetStream, error) {
 		options = append(options, nats.UserInfo(s.to.UserName, text(s.to.Password)))
 	}
 	conn, err := nats.Connect(s.url.String(), options...)
+	if dialer.why != nil {
+		return nil, dialer.why
+	}
 	if err != nil {
 		return nil, err
 	}
