@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -24,12 +23,6 @@ type node struct {
 	timeout time.Duration
 	turn    chan struct{} // holds one value: who has taken it may look at kept, and connect
 	kept    *link
-}
-
-// link is a connection with its one way to the node.
-type link struct {
-	conn   *amqp.Conn
-	sender *amqp.Sender
 }
 
 // conditions is the rule table of AMQP, by the peer's error condition. Those that are in no row are tried again.
@@ -119,66 +112,10 @@ func message(d triggers.Delivery) *amqp.Message {
 	return msg
 }
 
-// connected returns the link, made anew where it has been lost.
-func (n *node) connected(ctx context.Context) (*link, error) {
-	select {
-	case <-n.turn:
-		defer func() { n.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if n.kept != nil {
-		return n.kept, nil
-	}
-	port := n.url.Port()
-	if port == "" {
-		port = map[string]string{"amqp": "5672", "amqps": "5671"}[n.url.Scheme]
-	}
-	socket, err := n.guard.dial(ctx, "tcp", net.JoinHostPort(n.url.Hostname(), port), n.tls)
-	if err != nil {
-		return nil, err
-	}
-	sasl := amqp.SASLTypeAnonymous()
-	if n.to.UserName != "" {
-		sasl = amqp.SASLTypePlain(n.to.UserName, text(n.to.Password))
-	}
-	conn, err := amqp.NewConn(ctx, socket, &amqp.ConnOptions{HostName: n.url.Hostname(), SASLType: sasl})
-	if err != nil {
-		socket.Close()
-		return nil, err
-	}
-	l, err := attach(ctx, conn, n.to.Address)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	n.kept = l
-	return l, nil
-}
-
-func attach(ctx context.Context, conn *amqp.Conn, address string) (*link, error) {
-	session, err := conn.NewSession(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	sender, err := session.NewSender(ctx, address, nil)
-	return &link{conn: conn, sender: sender}, err
-}
-
-// forget closes a link whose connection, session or link has ended, so that the next send makes another.
-func (n *node) forget(l *link, err error) {
-	if !is[*amqp.ConnError](err) && !is[*amqp.SessionError](err) && !is[*amqp.LinkError](err) {
-		return
-	}
-	<-n.turn
-	if n.kept == l {
-		n.kept = nil
-	}
-	n.turn <- struct{}{}
-	l.conn.Close()
-}
-
 func (n *node) judge(timed, ctx context.Context, err error) error {
+	if errors.Is(err, errCredentials) {
+		return fmt.Errorf("%s of %s: %w", n.to.Address, n.url.Hostname(), err)
+	}
 	said, ok := errors.AsType[*amqp.Error](err)
 	if !ok {
 		if errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil {

@@ -8,12 +8,10 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go"
 
@@ -76,36 +74,6 @@ func (c *cloud) check(ctx context.Context) error { return c.guard.checkHost(ctx,
 
 func (c *cloud) close() { c.client.CloseIdleConnections() }
 
-// machine are the credentials that the machine has: from its environment, its files or its cloud. They are looked for when they are first
-// needed, so that a deployment without AWS never asks.
-type machine struct {
-	mu    sync.Mutex
-	found aws.CredentialsProvider
-}
-
-var errNoCredentials = errors.New("the machine has no credentials of AWS, and the subscription brings none")
-
-func (m *machine) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	m.mu.Lock()
-	found := m.found
-	m.mu.Unlock()
-	if found == nil {
-		c, err := config.LoadDefaultConfig(ctx)
-		if err != nil || c.Credentials == nil {
-			return aws.Credentials{}, errNoCredentials
-		}
-		found = c.Credentials
-		m.mu.Lock()
-		m.found = found
-		m.mu.Unlock()
-	}
-	got, err := found.Retrieve(ctx)
-	if err != nil {
-		return aws.Credentials{}, errNoCredentials
-	}
-	return got, nil
-}
-
 // codeRule says what a code of AWS means. Codes that are in no table are tried again: they are about rights, keys, quotas and outages, which
 // are mended in time.
 type codeRule struct {
@@ -151,51 +119,4 @@ func (c *cloud) judge(ctx context.Context, table map[string]codeRule, err error)
 		return c.refusal(table, named.ErrorCode(), after)
 	}
 	return fmt.Errorf("%s answered %s and nothing that can be read", c.service, named(answer.HTTPStatusCode()))
-}
-
-// mostBytes is what a batch may weigh, as the strictest of the services has it.
-const mostBytes = 256 << 10
-
-// inBatches calls with as many deliveries as may go together by their weight. One that AWS refuses for good may spoil the others of its call, so
-// they are then sent one by one, which is no second attempt: nothing of a refused call was taken.
-func inBatches(all []triggers.Delivery, call func([]triggers.Delivery) []error) []error {
-	var errs []error
-	for len(all) > 0 {
-		n, weight := 0, 0
-		for n < len(all) && n < mostInBatch && (n == 0 || weight+weigh(all[n]) <= mostBytes) {
-			weight += weigh(all[n])
-			n++
-		}
-		got := call(all[:n])
-		if n > 1 && spoilt(got) {
-			got = got[:0]
-			for i := range n {
-				got = append(got, call(all[i:i+1])...)
-			}
-		}
-		errs = append(errs, got...)
-		all = all[n:]
-	}
-	return errs
-}
-
-// weigh is the body with room for what goes along.
-func weigh(d triggers.Delivery) int { return len(d.Body) + 2<<10 }
-
-func spoilt(errs []error) bool {
-	for _, err := range errs {
-		if err != errs[0] || !triggers.IsPermanent(err) { //nolint:errorlint // one and the same error stands for the whole call
-			return false
-		}
-	}
-	return true
-}
-
-// each is n times err.
-func each(n int, err error) []error {
-	errs := make([]error, n)
-	for i := range errs {
-		errs[i] = err
-	}
-	return errs
 }

@@ -113,7 +113,7 @@ func TestRefusedCalls(t *testing.T) {
 	}
 }
 
-func TestMachineWithoutCredentials(t *testing.T) {
+func TestMachineWithoutCredentials(t *testing.T) { //nolint:paralleltest // it sets the environment
 	for name, value := range map[string]string{
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": t.TempDir() + "/none",
 		"AWS_SHARED_CREDENTIALS_FILE": t.TempDir() + "/none", "AWS_PROFILE": "",

@@ -1,12 +1,14 @@
 package send_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"sluice/internal/addresses"
 	"sluice/triggers"
@@ -56,9 +58,25 @@ func TestRefusalInWords(t *testing.T) {
 	}
 }
 
-func TestEveryDestinationIsGuarded(t *testing.T) {
-	t.Parallel()
-	var opened atomic.Int32
+// destinations is one subscription of each kind, all of which lead to address.
+func destinations(address string) (map[string]*triggers.Subscription, send.EventBridgeOptions) {
+	key := triggers.AccessKey{AccessKeyID: accessKey, SecretAccessKey: ptr(planted["key"]), Endpoint: "http://" + address}
+	oauth := subscriber("https://8.8.8.8/")
+	oauth.Sluice.OAuth2 = &triggers.ClientCredentials{TokenURL: "http://" + address, ClientID: "c", ClientSecret: ptr(planted["oauth"])}
+	return map[string]*triggers.Subscription{
+		"http": subscriber("http://" + address), "eventbridge": bridge(), "oauth2": oauth,
+		"kafka": broker(triggers.Destination{Kafka: &triggers.KafkaTopic{Brokers: []string{address}, Topic: "t"}}),
+		"nats":  broker(triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://" + address, Subject: "s"}}),
+		"amqp":  broker(triggers.Destination{AMQP: &triggers.AMQPNode{URL: "amqp://" + address, Address: "q"}}),
+		"sqs":   broker(triggers.Destination{SQS: &triggers.SQSQueue{URL: "https://sqs.eu-west-1.amazonaws.com/1/q", Region: "eu-west-1", AccessKey: key}}),
+		"sns":   broker(triggers.Destination{SNS: &triggers.SNSTopic{ARN: "arn:aws:sns:eu-west-1:123456789012:t", AccessKey: key}}),
+	}, send.EventBridgeOptions{AccessKey: key}
+}
+
+// listener takes connections, counts them and hands them to f.
+func listener(t *testing.T, f func(net.Conn)) (string, *atomic.Int32) {
+	t.Helper()
+	opened := &atomic.Int32{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -71,25 +89,19 @@ func TestEveryDestinationIsGuarded(t *testing.T) {
 				return
 			}
 			opened.Add(1)
-			c.Close()
+			f(c)
 		}
 	}()
-	at := l.Addr().String()
-	key := triggers.AccessKey{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: ptr("s3cr3t-key"), Endpoint: "http://" + at}
-	s := send.New(send.Options{EventBridge: send.EventBridgeOptions{AccessKey: key}})
+	return l.Addr().String(), opened
+}
+
+func TestEveryDestinationIsGuarded(t *testing.T) {
+	t.Parallel()
+	address, opened := listener(t, func(c net.Conn) { c.Close() })
+	all, options := destinations(address)
+	s := send.New(send.Options{EventBridge: options})
 	t.Cleanup(s.Close)
-	bridge := subscriber("")
-	bridge.Type, bridge.EventBridge = triggers.TypeEventBridge, &triggers.EventBridgeConfig{Account: "123456789012", Region: "eu-west-1"}
-	oauth := subscriber("https://8.8.8.8/")
-	oauth.Sluice.OAuth2 = &triggers.ClientCredentials{TokenURL: "http://" + at, ClientID: "c", ClientSecret: ptr("s3cr3t-oauth")}
-	for name, sub := range map[string]*triggers.Subscription{
-		"eventbridge": bridge, "oauth2": oauth,
-		"kafka": broker(triggers.Destination{Kafka: &triggers.KafkaTopic{Brokers: []string{at}, Topic: "t"}}),
-		"nats":  broker(triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://" + at, Subject: "s"}}),
-		"amqp":  broker(triggers.Destination{AMQP: &triggers.AMQPNode{URL: "amqp://" + at, Address: "q"}}),
-		"sqs":   broker(triggers.Destination{SQS: &triggers.SQSQueue{URL: "https://sqs.eu-west-1.amazonaws.com/1/q", Region: "eu-west-1", AccessKey: key}}),
-		"sns":   broker(triggers.Destination{SNS: &triggers.SNSTopic{ARN: "arn:aws:sns:eu-west-1:123456789012:t", AccessKey: key}}),
-	} {
+	for name, sub := range all {
 		if err := s.Check(t.Context(), sub); !errors.Is(err, addresses.ErrRefused) {
 			t.Errorf("%s: check got %v, want it refused", name, err)
 		}
@@ -99,5 +111,27 @@ func TestEveryDestinationIsGuarded(t *testing.T) {
 	}
 	if n := opened.Load(); n != 0 {
 		t.Errorf("%d connections were opened, want none", n)
+	}
+}
+
+// A peer that takes a connection and is silent, or hangs up, holds nobody and is tried again, whatever it was to speak.
+func TestEveryDestinationMayFail(t *testing.T) {
+	t.Parallel()
+	silent, _ := listener(t, func(c net.Conn) { t.Cleanup(func() { c.Close() }) })
+	rude, _ := listener(t, func(c net.Conn) { c.Close() })
+	garbage, _ := listener(t, func(c net.Conn) {
+		_, _ = c.Write([]byte(strings.Repeat(planted["token"]+planted["key"]+"\r\n", 100)))
+		c.Close()
+	})
+	for kind, address := range map[string]string{"silent": silent, "rude": rude, "garbage": garbage} {
+		all, options := destinations(address)
+		s := senders(t, send.Options{Timeout: 100 * time.Millisecond, EventBridge: options})
+		for name, sub := range all {
+			_, err := s.Send(t.Context(), deliver(sub, "i"))
+			leaks(t, kind+" "+name, err)
+			if triggers.IsPermanent(err) || kind == "silent" && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s %s: got %v, want it tried again", kind, name, err)
+			}
+		}
 	}
 }

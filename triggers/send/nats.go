@@ -125,7 +125,8 @@ func (s *jetStream) connected() (jetstream.JetStream, error) {
 	}
 	dialer := &natsDialer{guard: s.guard}
 	options := []nats.Option{
-		nats.Name("sluice"), nats.SetCustomDialer(dialer), nats.SkipHostLookup(), nats.NoReconnect(), nats.Timeout(connectTimeout),
+		nats.Name("sluice"), nats.SetCustomDialer(dialer), nats.SkipHostLookup(), nats.NoReconnect(),
+		nats.Timeout(min(connectTimeout, s.timeout)), nats.PingInterval(20 * time.Second),
 		nats.IgnoreDiscoveredServers(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
 	if s.url.Scheme == "tls" {

@@ -54,7 +54,7 @@ func stream(t *testing.T, change func(*jetstream.StreamConfig)) (jetstream.JetSt
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = js.DeleteStream(context.Background(), name) }) //nolint:usetesting // the test's own context has ended by then
+	t.Cleanup(func() { _ = js.DeleteStream(context.Background(), name) })
 	return js, broker(triggers.Destination{NATS: &triggers.NATSSubject{URL: url, Subject: name + ".identity"}}), made
 }
 
