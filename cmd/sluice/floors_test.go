@@ -56,7 +56,7 @@ var floors = []room{
 	{"approvals", []string{"triggers", "connectors", "internal/fault"}},
 	{"aggregation", []string{"connectors", "transforms", "triggers", "internal/fault"}},
 	// floor 4
-	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "workflows"}},
+	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "triggers/dispatch", "workflows"}},
 	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
 	{"web/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/...", "proxy/...", "transforms", "triggers", "web/...", "workflows"}},
 	// floor 5
