@@ -91,7 +91,7 @@ func emit(t *testing.T, db *store.DB, subjects, each int) {
 }
 
 // until waits for a state, at most a minute.
-func until(t *testing.T, what string, yes func() bool) {
+func until(t testing.TB, what string, yes func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
