@@ -11,6 +11,8 @@ import (
 type ChangedOnly struct {
 	Before iter.Seq2[Record, error] // the snapshot, in order of ID; nil: everything is read
 	MaxAge time.Duration            // after which an account is read all the same; 0 = 7 days
+	Off    bool                     // nothing is skipped: Before only tells what accounts had
+	Sure   bool                     // what joins say counts at once, also where they move
 }
 
 const defaultMaxAge = 7 * 24 * time.Hour
@@ -21,11 +23,12 @@ type priors struct {
 	stop   func()
 	first  *Record // that is not below the account in hand
 	maxAge time.Duration
+	off    bool
 }
 
 // priors opens the snapshot.
 func (c ChangedOnly) priors() (*priors, error) {
-	p := &priors{stop: func() {}, maxAge: c.MaxAge}
+	p := &priors{stop: func() {}, maxAge: c.MaxAge, off: c.Off}
 	if p.maxAge <= 0 {
 		p.maxAge = defaultMaxAge
 	}
@@ -57,7 +60,7 @@ func (p *priors) of(id string) (*Record, error) {
 
 // fresh tells whether the snapshot has an account in full, of the same row, that is not due to be read again.
 func (p *priors) fresh(prior *Record, hash string, now time.Time) bool {
-	return prior != nil && prior.Account != nil && prior.RowHash == hash && !Due(prior.ID, prior.ReadAt, now, p.maxAge)
+	return !p.off && prior != nil && prior.Account != nil && prior.RowHash == hash && !Due(prior.ID, prior.ReadAt, now, p.maxAge)
 }
 
 // Due tells whether an account that did not change is to be read again. Each account has its own moment within every maxAge, by a hash of

@@ -44,37 +44,23 @@ const maxInARow = 50
 var ErrFailing = errors.New("one account after another fails")
 
 // Detail reads accounts one by one, as pending gives them, and keeps each before the next call goes. An account that the vendor does not
-// have any more or refuses, or whose document cannot be read or mapped, is kept as failed; an answer that would be the same for others
-// (401, 403, 429 and 5xx after the chain's own tries, a broken way) ends the partition with an error, and the account stays pending.
+// have any more or refuses, or whose document cannot be read or mapped, is kept as failed. So is one for which the vendor errs again and
+// again while it answers for others. An answer that would be the same for others (401, 429, errors for one after the other, no way to the
+// vendor) ends the partition with an error, and the account stays pending.
 func (r *Reader) Detail(ctx context.Context, pending iter.Seq2[Pending, error], to Details) error {
-	inARow := 0
+	d := &detailing{reader: r, to: to}
 	for p, err := range pending {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = d.next(ctx, p)
+		}
 		if err != nil {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		record, err := r.detail(ctx, p)
-		if err == nil {
-			inARow = 0
-			if err := to.Detail(ctx, record); err != nil {
-				return fmt.Errorf("account %s: %w", p.ID, err)
-			}
-			continue
-		}
-		failure, own := failureOf(p.ID, err)
-		if !own {
-			return fmt.Errorf("account %s: %w", p.ID, err)
-		}
-		if err := to.Fail(ctx, failure); err != nil {
-			return fmt.Errorf("account %s: %w", p.ID, err)
-		}
-		if inARow++; inARow >= maxInARow {
-			return fmt.Errorf("%w: %d of them, the last: %s", ErrFailing, inARow, failure.Reason)
-		}
 	}
-	return nil
+	return d.rest(ctx)
 }
 
 // failureOf tells whether an error is about one account alone.
@@ -102,7 +88,7 @@ func (r *Reader) detail(ctx context.Context, p Pending) (Record, error) {
 		return Record{}, fmt.Errorf("%s: %w", routeOf(r.Plan.Detail), err)
 	}
 	account, err := r.account(doc, p.ID)
-	return Record{ID: p.ID, Account: account, RowHash: p.RowHash, ReadAt: r.now()}, err
+	return Record{ID: p.ID, Account: account, RowHash: rowHash(p.Row, r.making()), ReadAt: r.now()}, err
 }
 
 // document calls for one account's document.
@@ -122,7 +108,7 @@ func (r *Reader) document(ctx context.Context, v Variables) (any, error) {
 // Moves tells whether the listing is read by numbers of rows, so that whoever leaves the vendor while it is read makes another be passed
 // over. Of such a listing, who is missing is to be asked for by Gone before it counts as deleted.
 func (r *Reader) Moves() bool {
-	return r.Plan.List.Paging.Style == styleOffset || r.Plan.List.Paging.Style == stylePage
+	return numbered(&r.Plan.List.Paging)
 }
 
 // Gone asks the vendor whether it really does not have an account any more: true after 404 or 410, false after an answer. known is false
@@ -150,6 +136,9 @@ func (r *Reader) account(doc any, id string) (json.RawMessage, error) {
 	}
 	if !strings.EqualFold(a.ID, id) {
 		return nil, errors.New("key: the answer is about another account")
+	}
+	if r.Resource.FoldCase && a.Name == a.ID { // where it has no name of its own
+		a.Name = id
 	}
 	a.ID = id
 	return Encode(a)

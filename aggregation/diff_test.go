@@ -196,3 +196,25 @@ func TestGuard(t *testing.T) {
 		t.Errorf("counts: got %+v, want %+v", c, want)
 	}
 }
+
+func TestGuardOfWhatCouldNotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		guard  aggregation.Guard
+		counts aggregation.Counts
+		want   string
+	}{
+		"none":       {aggregation.Guard{}, aggregation.Counts{Scanned: 1000}, ""},
+		"few":        {aggregation.Guard{}, aggregation.Counts{Scanned: 100, Failed: 19}, ""},
+		"the limit":  {aggregation.Guard{}, aggregation.Counts{Scanned: 1000, Failed: 50}, ""},
+		"many":       {aggregation.Guard{}, aggregation.Counts{Scanned: 1000, Failed: 51}, "51 of 1,000 accounts could not be read (5.1 %; more than 5 % and at least 20 are held)"},
+		"all of few": {aggregation.Guard{}, aggregation.Counts{Scanned: 3, Failed: 3}, "3 of 3 accounts could not be read (100.0 %; more than 5 % and at least 20 are held)"},
+		"holds none": {aggregation.Guard{Percent: 100}, aggregation.Counts{Scanned: 30, Failed: 30}, ""},
+		"nobody":     {aggregation.Guard{}, aggregation.Counts{}, ""},
+		"every one":  {aggregation.Guard{Minimum: 1}, aggregation.Counts{Scanned: 30, Failed: 1}, "1 of 30 accounts could not be read (3.3 %; more than 0 % and at least 1 are held)"},
+	} {
+		if got := tt.guard.Unread(tt.counts); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}

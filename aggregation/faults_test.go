@@ -54,7 +54,7 @@ func TestNoFalseDeletion(t *testing.T) {
 				return answer(500, "")
 			}
 			return nil
-		}, nil, false},
+		}, []string{"detail"}, false}, // one call for an account is made again, one for a list is not
 		"maintenance": {always("", func() *http.Response { return answer(200, "<html>back soon</html>") }), nil, false},
 		"signed out":  {always("/people/", func() *http.Response { return answer(401, "") }), nil, false},
 	} {

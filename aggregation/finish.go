@@ -19,11 +19,15 @@ func (r *Runner) commit(ctx context.Context, s subject, claim Claim, reader *Rea
 		return err
 	}
 	guard := Guard(s.connection.Aggregation.Guard)
-	if reason := guard.Check(counts); reason != "" && !s.run.Approved {
+	reason := guard.Check(counts)
+	if reason == "" && s.run.Whole() {
+		reason = guard.Unread(counts)
+	}
+	if reason != "" && !s.run.Approved {
 		return r.hold(ctx, s, counts, reason)
 	}
 	if counts.Removed > 0 && doubts(s.run, reader) {
-		if err := r.ask(ctx, s, reader, work); err != nil {
+		if err := r.ask(ctx, s, claim, reader, work); err != nil {
 			return err
 		}
 		if counts, err = r.counts(ctx, s.run); err != nil {
@@ -118,77 +122,6 @@ func (r *Runner) facts(ctx context.Context, s subject, origin Origin) iter.Seq2[
 				fact.Events, err = origin.OfChange(change)
 			}
 			if !yield(fact, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// doubts tells whether who is missing in the listing is to be asked for before it counts as gone. A listing may hide some of the accounts
-// that it had: rights are taken away for a part of them, fewer than the guard holds, or their ids are spelled in another case. One by
-// numbers of rows passes accounts over besides. Where an operator has looked, the listing's own word counts.
-func doubts(run Run, reader *Reader) bool {
-	return reader.Moves() || reader.Plan.Detail != nil && !run.Approved
-}
-
-// ask sees to the accounts that a listing does not have, and asks the vendor for each. Where the plan has no call for that, an account
-// that is missing in a listing by numbers counts as there until the next run misses it too, unless an operator has said that it is gone:
-// somebody who left while it was read makes such a listing pass another over.
-func (r *Runner) ask(ctx context.Context, s subject, reader *Reader, work Work) error {
-	passedOver, hidden := 0, 0
-	for missing, err := range r.missing(ctx, s.run) {
-		if err != nil {
-			return err
-		}
-		gone, known, err := reader.Gone(ctx, missing.ID)
-		switch {
-		case err != nil:
-			return err
-		case !known:
-			gone = s.run.Approved || missing.RowHash == missedHash
-		}
-		if gone {
-			continue
-		}
-		there := Record{ID: missing.ID}
-		if known {
-			hidden++
-		} else {
-			passedOver++
-			there.Account, there.RowHash, there.ReadAt = missing.Account, missedHash, missing.ReadAt
-		}
-		if err := work.Settle(ctx, []Settled{{Record: there}}); err != nil {
-			return err
-		}
-	}
-	if passedOver > 0 {
-		return work.Warn(ctx, thousands(passedOver)+" accounts are missing in a listing by numbers of rows, which passes somebody over when another leaves "+
-			"while it is read; they count as gone if the next run misses them too")
-	}
-	if hidden > 0 && !reader.Moves() {
-		return work.Warn(ctx, thousands(hidden)+" accounts are missing in the listing although the vendor has them, and count as there and unchanged; "+
-			"the credential may lack rights to list them, or their ids are spelled in another case")
-	}
-	return nil
-}
-
-// missedHash stands in the snapshot for the hash of a row that the last listing did not have.
-const missedHash = "missed"
-
-// missing walks the accounts of the snapshot that a run has not seen.
-func (r *Runner) missing(ctx context.Context, run Run) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		old, stopOld := pull("snapshot", stored(r.Store.Before(ctx, run.Scope)))
-		defer stopOld()
-		now, stopNow := pull("run", stored(r.Store.Staged(ctx, run.ID)))
-		defer stopNow()
-		for pair, err := range pairs(old, now) {
-			switch {
-			case err != nil:
-				yield(Record{}, err)
-				return
-			case pair[0] == nil || pair[1] != nil:
-			case !yield(*pair[0], nil):
 				return
 			}
 		}

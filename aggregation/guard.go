@@ -67,6 +67,27 @@ func (g Guard) Check(c Counts) string {
 	return ""
 }
 
+// Unread returns why a run that read its whole scope must be held because too many accounts could not be read or mapped, in words for the
+// operator, or "". They count as there and unchanged, so that what came of them would look like success. Where every single one failed, the
+// minimum does not matter, and neither does whether there was a run before.
+func (g Guard) Unread(c Counts) string {
+	if g == (Guard{}) {
+		g.Percent = guardPercent
+	}
+	if g.Minimum == 0 {
+		g.Minimum = guardMinimum
+	}
+	if c.Scanned <= 0 {
+		return ""
+	}
+	share := 100 * float64(c.Failed) / float64(c.Scanned)
+	if share <= g.Percent || c.Failed < g.Minimum && c.Failed < c.Scanned {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s accounts could not be read (%.1f %%; more than %s %% and at least %s are held)",
+		thousands(c.Failed), thousands(c.Scanned), share, strconv.FormatFloat(g.Percent, 'f', -1, 64), thousands(g.Minimum))
+}
+
 // thousands writes a number as people read it: 55,000.
 func thousands(n int) string {
 	digits := strconv.Itoa(n)

@@ -48,6 +48,8 @@ type Snapshots interface {
 	Revision(ctx context.Context, scope Scope) (int64, error)
 	Before(ctx context.Context, scope Scope) iter.Seq2[Record, error]
 	Staged(ctx context.Context, run RunID) iter.Seq2[Record, error]
+	// Respell gives accounts of the snapshot other ids, and raises its revision where it does.
+	Respell(ctx context.Context, scope Scope, respelled func(Record) (Record, error)) (int, error)
 	Commit(ctx context.Context, run RunID, expected int64, facts iter.Seq2[Fact, error], closing Closing) error
 }
 

@@ -20,6 +20,8 @@ type Reader struct {
 	Plan     *connectors.Plan
 	Others   func(name string) *connectors.Resource // the connector's, for the lists that joins go over
 	Now      func() time.Time                       // nil: time.Now
+	// Known gives accounts that the vendor most likely has, to see whether it answers at all; nil: those that were just read alone.
+	Known func(ctx context.Context) iter.Seq2[string, error]
 }
 
 // Row is a row of one of the lists that a plan reads.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"sluice/aggregation"
 	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
+	"sluice/transforms"
 )
 
 // A group that goes while the run is under way adds nobody; many that seem to go are a fault.
@@ -152,4 +154,99 @@ func TestGone(t *testing.T) {
 	if yes, known, err := r.Gone(t.Context(), "x"); yes || known || err != nil {
 		t.Errorf("without a call: got %v, %v, %v, want nothing known", yes, known, err)
 	}
+}
+
+// Where ids are told apart without case, a join's owner, a row that comes twice and a row that a join goes over may be spelled in any.
+func TestFoldCase(t *testing.T) {
+	t.Parallel()
+	var paths []string
+	groups := &connectors.Resource{
+		Name: "groups", Key: q(".id"), FoldCase: true,
+		Plans: []*connectors.Plan{{List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/groups"}, Items: q("."), Paging: none}}},
+	}
+	r := &aggregation.Reader{
+		Pager: pager(func(r *http.Request) *http.Response {
+			paths = append(paths, r.URL.Path)
+			switch r.URL.Path {
+			case "/groups":
+				return answer(200, `[{"id":"G1"},{"id":"g1"}]`)
+			case "/users":
+				return answer(200, `[{"id":"aB"},{"id":"AB"},{"id":"É"}]`)
+			}
+			return answer(200, `[{"id":"Ab"},{"id":"É"}]`)
+		}),
+		Resource: &connectors.Resource{Name: "users", Key: q(".id"), FoldCase: true, Map: connectors.Mapping{Attributes: q("{groups}")}},
+		Others:   func(string) *connectors.Resource { return groups },
+		Plan: &connectors.Plan{
+			Name: "list", List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/users"}, Items: q("."), Paging: none},
+			Joins: []connectors.Join{{
+				Over: "groups", List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/groups/{key}"}, Items: q("."), Paging: none},
+				Owner: q(".id", "$over"), Add: q("{groups: [$over.id]}", "$over"),
+			}},
+		},
+	}
+	d := &draft{}
+	tally, err := read(t.Context(), t, r, d, aggregation.ChangedOnly{})
+	if want := (aggregation.Tally{Rows: 2, Doubled: 1}); err != nil || tally != want {
+		t.Errorf("tally: got %+v, %v, want %+v", tally, err, want)
+	}
+	compare(t, d.accounts(), map[string]string{
+		"ab": `{"active":true,"attributes":{"groups":["G1"]},"entitlements":{},"id":"ab","name":"ab"}`,
+		"É":  `{"active":true,"attributes":{"groups":["G1"]},"entitlements":{},"id":"É","name":"É"}`,
+	})
+	if got, want := strings.Join(paths, " "), "/groups /users /groups/g1"; got != want {
+		t.Errorf("calls: got %s, want %s", got, want)
+	}
+}
+
+// Whoever seems to have lost something by a join that moves is asked for, or stays as they were until the next run says so too.
+func TestJoinsThatMove(t *testing.T) {
+	t.Parallel()
+	members := "abc"
+	r := &aggregation.Reader{
+		Pager: pager(func(r *http.Request) *http.Response {
+			switch id, detail := strings.CutPrefix(r.URL.Path, "/users/"); {
+			case detail:
+				return answer(200, `{"id":"`+id+`","groups":["g"]}`)
+			case r.URL.Path == "/users":
+				return answer(200, `[{"id":"a","groups":[]},{"id":"b","groups":[]},{"id":"c","groups":[]}]`)
+			case r.URL.Query().Get("o") != "0":
+				return answer(200, `[]`)
+			}
+			return answer(200, `[{"id":"`+strings.Join(strings.Split(members, ""), `"},{"id":"`)+`"}]`)
+		}),
+		Resource: &connectors.Resource{Name: "users", Key: q(".id"), Map: connectors.Mapping{Entitlements: map[string]*transforms.Query{"groups": q(".groups")}}},
+		Plan: &connectors.Plan{
+			Name: "list", List: connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/users"}, Items: q("."), Paging: none},
+			Joins: []connectors.Join{{
+				List:  connectors.Listing{Request: connectors.Request{Method: "GET", Path: "/members"}, Items: q("."), Paging: connectors.Paging{Style: "offset", Param: "o"}},
+				Owner: q(".id", "$over"), Add: q(`{groups: ["g"]}`, "$over"),
+			}},
+		},
+	}
+	run := func(what string, before []aggregation.Record, want aggregation.Tally, changed int) []aggregation.Record {
+		t.Helper()
+		d := &draft{}
+		tally, err := read(t.Context(), t, r, d, aggregation.ChangedOnly{Before: sequence(before), Off: true})
+		if err != nil || tally != want {
+			t.Errorf("%s: got %+v, %v, want %+v", what, tally, err, want)
+		}
+		changes, err := collect(aggregation.Diff(sequence(before), sequence(d.records()), true))
+		if err != nil || len(changes) != changed {
+			t.Errorf("%s: got %+v, %v, want %d changes", what, changes, err, changed)
+		}
+		return d.records()
+	}
+	first := run("first", nil, aggregation.Tally{Rows: 3}, 3)
+	members = "ac"
+	second := run("b is passed over", first, aggregation.Tally{Rows: 3, Lost: 1}, 0)
+	members = "abc"
+	run("b is there again", second, aggregation.Tally{Rows: 3}, 0)
+	members = "ac"
+	run("b is missing twice", second, aggregation.Tally{Rows: 3}, 1)
+	missed := slices.Clone(first)
+	missed[1].RowHash = "missed"
+	run("b was passed over by the list before, and is by the join now", missed, aggregation.Tally{Rows: 3, Lost: 1}, 0)
+	r.Plan.Detail, r.Plan.If = &connectors.Request{Method: "GET", Path: "/users/{key}"}, q("false")
+	run("b is asked for", first, aggregation.Tally{Rows: 3, Pending: 1, Asked: 1}, 0)
 }

@@ -76,6 +76,9 @@ func fingerprint(steps []step) string {
 		say(h, s.name, s.over, s.key, s.list.Items)
 		sayCall(h, &s.list.Request)
 		say(h, p.Style, p.Param, p.Size, p.SizeBy, p.First, p.Rel, p.Next, p.Total)
+		if s.fold {
+			say(h, "fold_case")
+		}
 		if s.join != nil {
 			say(h, s.join.Over, s.join.Add)
 		}
@@ -83,7 +86,7 @@ func fingerprint(steps []step) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// making tells apart in which way an account is made of its row: by which call of its own, and by which programs.
+// making tells apart in which way an account is made of its row: whether by a call of its own, by which, and by which programs.
 func (r *Reader) making() []byte {
 	h := sha256.New()
 	say(h, r.Resource.Key, r.Resource.Map.Name, r.Resource.Map.Active, r.Resource.Map.Attributes)
@@ -92,6 +95,7 @@ func (r *Reader) making() []byte {
 	}
 	if r.Plan.Detail != nil {
 		sayCall(h, r.Plan.Detail)
+		say(h, r.Plan.If)
 	}
 	return h.Sum(nil)
 }

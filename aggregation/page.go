@@ -52,6 +52,9 @@ func (p *Pager) page(ctx context.Context, l *connectors.Listing, v Variables, at
 		return at, err
 	}
 	resp, err := send(p.Client, r, routeOf(&l.Request))
+	if at.behind(err, "") {
+		return at.done(), keep(Page{First: at.Rows, At: at.done()})
+	}
 	if err != nil {
 		return at, at.refused(err)
 	}
@@ -64,6 +67,9 @@ func (p *Pager) page(ctx context.Context, l *connectors.Listing, v Variables, at
 	told, err := p.told(l, r.URL, resp.Header, doc)
 	if err != nil {
 		return at, err
+	}
+	if at.behind(nil, in.sum()) {
+		return at.done(), keep(Page{First: at.Rows, At: at.done()})
 	}
 	next, err := at.after(l, in.count, in.sum(), told)
 	if err != nil {

@@ -47,6 +47,7 @@ func (r *Reader) Needs(n Sizes) ([]Need, error) {
 		switch {
 		case s.join != nil && s.over >= 0:
 			need.Calls, need.Unknown = rows(s.over)
+			need.Calls *= 1 + oneMore(&s.list.Paging)
 		case s.join == nil && paged(&s.list.Paging):
 			need.Calls, need.Unknown = rows(i)
 			need.Calls = pages(need.Calls, &s.list.Paging)
@@ -71,7 +72,15 @@ func pages(rows int, p *connectors.Paging) int {
 	if !paged(p) {
 		return 1
 	}
-	return max(1, (rows+p.Size-1)/p.Size)
+	return max(1, (rows+p.Size-1)/p.Size) + oneMore(p)
+}
+
+// oneMore is the call that finds a list at its end, where its last page does not say that it is.
+func oneMore(p *connectors.Paging) int {
+	if numbered(p) && p.Total == nil {
+		return 1
+	}
+	return 0
 }
 
 // Load is the calls that one limit counts.

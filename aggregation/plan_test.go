@@ -72,3 +72,21 @@ func TestCut(t *testing.T) {
 		}
 	}
 }
+
+// By numbers and without a total, a list costs the call that finds its end.
+func TestNeedsOfTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		paging connectors.Paging
+		want   int
+	}{
+		"offset":              {connectors.Paging{Style: "offset", Size: 100}, 4},
+		"offset with a total": {connectors.Paging{Style: "offset", Size: 100, Total: q(".total")}, 3},
+		"link":                {connectors.Paging{Style: "link", Size: 100}, 3},
+	} {
+		r := &aggregation.Reader{Resource: &connectors.Resource{Name: "users"}, Plan: &connectors.Plan{List: connectors.Listing{Paging: tt.paging}}}
+		if needs, err := r.Needs(aggregation.Sizes{Accounts: 250}); err != nil || len(needs) != 1 || needs[0].Calls != tt.want {
+			t.Errorf("%s: got %+v, %v, want %d calls", name, needs, err, tt.want)
+		}
+	}
+}

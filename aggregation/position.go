@@ -3,6 +3,7 @@ package aggregation
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 
@@ -29,7 +30,8 @@ type Position struct {
 	Total    int    `json:"total,omitempty"` // what the vendor said last; 0 = nothing
 	Next     string `json:"next,omitempty"`  // cursor, or URL relative to the base, of the page that follows
 	Done     bool   `json:"done,omitempty"`
-	Last     string `json:"last,omitempty"` // hash of the last page's rows
+	Short    bool   `json:"short,omitempty"` // the last page had fewer rows than were asked for, so that the list may be at its end
+	Last     string `json:"last,omitempty"`  // hash of the last page's rows
 	PageMark string `json:"pageMark,omitempty"`
 	NextMark string `json:"nextMark,omitempty"`
 }
@@ -78,7 +80,8 @@ func (at Position) after(l *connectors.Listing, count int, page string, t told) 
 	at.Pages++
 	at.Rows += count
 	at.Next, at.Last = t.next, page
-	if numbered := l.Paging.Style == styleOffset || l.Paging.Style == stylePage; numbered && t.total > 0 && t.total < at.Total {
+	at.Short = numbered(&l.Paging) && count < l.Paging.Size
+	if numbered(&l.Paging) && t.total > 0 && t.total < at.Total {
 		return at, fmt.Errorf("%w: it has become shorter while it was read, so that rows were passed over", ErrNotWhole)
 	}
 	if t.total > 0 {
@@ -90,7 +93,7 @@ func (at Position) after(l *connectors.Listing, count int, page string, t told) 
 	if at.Done = at.ends(&l.Paging, count); !at.Done {
 		return at, nil
 	}
-	at = Position{Pages: at.Pages, Rows: at.Rows, Total: at.Total, Done: true}
+	at = at.done()
 	switch {
 	case at.Rows < at.Total:
 		return at, fmt.Errorf("%w: %d rows, and the vendor says there are %d", ErrNotWhole, at.Rows, at.Total)
@@ -99,6 +102,29 @@ func (at Position) after(l *connectors.Listing, count int, page string, t told) 
 	}
 	return at, nil
 }
+
+// done is the end of the list at this position.
+func (at Position) done() Position {
+	return Position{Pages: at.Pages, Rows: at.Rows, Total: at.Total, Done: true}
+}
+
+// numbered tells whether a list is read by numbers of rows or pages.
+func numbered(p *connectors.Paging) bool { return p.Style == styleOffset || p.Style == stylePage }
+
+// behind tells whether an answer to the page at this position says that there is none. Only behind a page that was not full is a refusal, or
+// the same page once more, a vendor's way to say that; elsewhere it spoils the list.
+func (at Position) behind(err error, page string) bool {
+	if !at.Short || at.Total > 0 {
+		return false
+	}
+	if status, ok := errors.AsType[*StatusError](err); ok {
+		return slices.Contains(noSuchPage, status.Status)
+	}
+	return err == nil && page != "" && page == at.Last
+}
+
+// noSuchPage are the answers of vendors who know no page behind the last one.
+var noSuchPage = []int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity}
 
 // refused makes of an error on the way to the page at this position what it says of the list: a later page that the vendor does not know
 // any more, a cursor that has expired, spoils it.
@@ -109,7 +135,8 @@ func (at Position) refused(err error) error {
 	return err
 }
 
-// ends tells whether the page of count rows before this position was the last.
+// ends tells whether the page of count rows before this position was the last. By numbers and without a total that is an empty page: one
+// with fewer rows than were asked for may come of a vendor that gives fewer at once by now, and everybody behind it would seem to have gone.
 func (at Position) ends(p *connectors.Paging, count int) bool {
 	switch p.Style {
 	case styleLink, styleCursor, styleURL:
@@ -118,7 +145,7 @@ func (at Position) ends(p *connectors.Paging, count int) bool {
 		if at.Total > 0 {
 			return count == 0 || at.Rows >= at.Total
 		}
-		return count == 0 || count < p.Size
+		return count == 0
 	}
 	return true
 }

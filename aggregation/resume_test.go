@@ -158,10 +158,10 @@ func TestDetailStops(t *testing.T) {
 		again  bool
 	}{
 		"unauthorized": {func() *http.Response { return answer(401, "") }, 3, false},
-		"forbidden":    {func() *http.Response { return answer(403, "") }, 3, false},
+		"forbidden":    {func() *http.Response { return answer(403, "") }, 6, false},
 		"too many":     {func() *http.Response { return answer(429, "") }, 3, true},
-		"broken":       {func() *http.Response { return answer(500, "") }, 3, true},
-		"cut":          {func() *http.Response { return answer(200, `{"UID":`) }, 3, true},
+		"broken":       {func() *http.Response { return answer(500, "") }, 6, true},
+		"cut":          {func() *http.Response { return answer(200, `{"UID":`) }, 6, true},
 		"all are gone": {func() *http.Response { return answer(404, "") }, 52, false},
 	} {
 		r, d := v.reader("detail"), &draft{}
@@ -278,6 +278,7 @@ func TestChangedOnlySeesAChangeOfTheMapping(t *testing.T) {
 		"entitlements": {func(r *aggregation.Reader) {
 			r.Resource.Map.Entitlements = map[string]*transforms.Query{"groups": q(".GroupIDs")}
 		}, 30},
+		"who is asked for": {func(r *aggregation.Reader) { r.Plan.If = q("true") }, 30},
 		"detail": {func(r *aggregation.Reader) {
 			r.Plan.Detail = &connectors.Request{Method: "GET", Path: "/api/people/{key}", Query: map[string]*transforms.Query{"all": rq(`"yes"`)}}
 		}, 30},
@@ -289,6 +290,35 @@ func TestChangedOnlySeesAChangeOfTheMapping(t *testing.T) {
 		if err != nil || tally.Pending != tt.want {
 			t.Errorf("%s: got %d read again, %v, want %d", name, tally.Pending, err, tt.want)
 		}
+	}
+}
+
+// A node that reads an account with another configuration than the one that settled it says so by the hash, so that the account does not
+// count as made by the configuration that it was not made by.
+func TestDetailSaysHowItWasMade(t *testing.T) {
+	t.Parallel()
+	v := newTenant(t, teamdynamix.Options{People: 1})
+	hashes := map[bool][]string{}
+	for _, other := range []bool{false, true} {
+		d := &draft{}
+		r := v.reader("detail")
+		if err := r.List(t.Context(), d, aggregation.Checkpoint{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Settle(t.Context(), d, aggregation.ChangedOnly{}, d); err != nil {
+			t.Fatal(err)
+		}
+		settled := d.records()[0].RowHash
+		if other {
+			r.Resource.Map.Attributes = q("{Title}")
+		}
+		if err := r.Detail(t.Context(), d.pending(), d); err != nil {
+			t.Fatal(err)
+		}
+		hashes[other] = []string{settled, d.records()[0].RowHash}
+	}
+	if same, other := hashes[false], hashes[true]; same[0] != same[1] || other[0] == other[1] || other[0] != same[0] {
+		t.Errorf("hashes when settled and when read: got %q, and by another mapping %q; want the same ones, and others", same, other)
 	}
 }
 

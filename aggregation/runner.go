@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"time"
@@ -142,6 +143,7 @@ func (r *Runner) part(ctx context.Context, run Run, claim Claim, work Work) erro
 	if err != nil {
 		return err
 	}
+	reader.Known = func(ctx context.Context) iter.Seq2[string, error] { return r.known(ctx, run) }
 	switch claim.Name {
 	case ListPartition:
 		return r.list(ctx, s, claim, reader, work)

@@ -28,6 +28,8 @@ type Tally struct {
 	Skipped int // that did not change and were read in full lately
 	Failed  int
 	Doubled int // rows of an account that had one already: the list moved while it was read
+	Lost    int // that seem to have lost something by joins that move, and stay as they were until the next run says so too
+	Asked   int // of those pending: that seem to have lost something so, and are asked for
 	Strays  int // rows of joins for accounts that the listing does not have
 }
 
@@ -45,7 +47,7 @@ func (r *Reader) Settle(ctx context.Context, lists Lists, only ChangedOnly, to A
 		return Tally{}, err
 	}
 	defer before.stop()
-	s := settler{reader: r, own: own, making: r.making(), now: r.now(), before: before}
+	s := settler{reader: r, own: own, making: r.making(), now: r.now(), before: before, moves: !only.Sure && joinsMove(steps, own)}
 	var batch []Settled
 	for rows, err := range groups(lists.Rows(ctx, own, len(steps)-1, "")) {
 		if err != nil {
@@ -85,6 +87,7 @@ type settler struct {
 	making []byte // goes into each row's hash: when it is another one, what was made of the same row may be another account
 	now    time.Time
 	before *priors
+	moves  bool // joins may have passed somebody over
 	tally  Tally
 }
 
@@ -113,9 +116,14 @@ func (s *settler) settle(rows []Row) (out Settled, listed bool, err error) {
 	if err != nil {
 		return Settled{}, false, err
 	}
-	out = Settled{Record: Record{ID: id, RowHash: hashOf(slices.Concat(merged, s.making))}}
+	out = Settled{Record: Record{ID: id, RowHash: rowHash(merged, s.making)}}
 	s.decide(&out, doc, merged, prior)
 	return out, true, nil
+}
+
+// rowHash is by what a row, joins merged into it, and the way in which its account is made of it are recognised.
+func rowHash(merged json.RawMessage, making []byte) string {
+	return hashOf(slices.Concat(merged, making))
 }
 
 // decide makes the account, or says that it needs a call of its own or none at all.
@@ -125,7 +133,9 @@ func (s *settler) decide(out *Settled, doc any, merged json.RawMessage, prior *R
 	case err != nil:
 	case !needs:
 		out.Account, err = s.reader.account(doc, out.ID)
-		out.ReadAt = s.now
+		if out.ReadAt = s.now; err == nil && s.moves {
+			err = s.doubt(out, merged, prior)
+		}
 	case s.before.fresh(prior, out.RowHash, s.now):
 		out.ReadAt = prior.ReadAt
 		s.tally.Skipped++

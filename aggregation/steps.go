@@ -14,6 +14,7 @@ type step struct {
 	name string
 	list *connectors.Listing
 	key  *transforms.Query // of a row
+	fold bool              // its ids are told apart without case
 	join *connectors.Join  // nil: the rows are kept as they are
 	over int               // of a join: the step whose rows it goes over; -1: it is one call
 }
@@ -31,14 +32,14 @@ func (r *Reader) steps() (steps []step, own int, err error) {
 			return nil, 0, fmt.Errorf("plan %s: joins over %s, which is no resource of the connector", r.Plan.Name, name)
 		}
 		over[name] = len(steps)
-		steps = append(steps, step{name: name, list: &other.Plans[0].List, key: other.Key, over: -1})
+		steps = append(steps, step{name: name, list: &other.Plans[0].List, key: other.Key, fold: other.FoldCase, over: -1})
 	}
 	own = len(steps)
 	over[r.Resource.Name] = own
-	steps = append(steps, step{name: r.Resource.Name, list: &r.Plan.List, key: r.Resource.Key, over: -1})
+	steps = append(steps, step{name: r.Resource.Name, list: &r.Plan.List, key: r.Resource.Key, fold: r.Resource.FoldCase, over: -1})
 	for i := range r.Plan.Joins {
 		join := &r.Plan.Joins[i]
-		steps = append(steps, step{name: fmt.Sprintf("join %d", i+1), list: &join.List, key: join.Owner, join: join, over: over[join.Over]})
+		steps = append(steps, step{name: fmt.Sprintf("join %d", i+1), list: &join.List, key: join.Owner, fold: r.Resource.FoldCase, join: join, over: over[join.Over]})
 	}
 	return steps, own, nil
 }
@@ -54,7 +55,7 @@ func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
 			return Row{}, false, fmt.Errorf("key: %s gives a text with a NUL, or of more than %d bytes, which no database keeps as a key", s.key, mostKey)
 		}
 		b, err := canonicalJSON(item)
-		return Row{n, id, b}, true, err
+		return Row{n, spell(id, s.fold), b}, true, err
 	}
 	owner, err := s.key.Value(item, over)
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *step) row(n int, item, over any) (row Row, ok bool, err error) {
 		return Row{}, false, fmt.Errorf("add: %s gives no object", s.join.Add)
 	}
 	b, err := canonicalJSON(add)
-	return Row{n, id, b}, true, err
+	return Row{n, spell(id, s.fold), b}, true, err
 }
 
 // mostKey is how long an account's id may be: an index of PostgreSQL keeps no entry of more than 2,704 bytes, and a row of a join has two ids.

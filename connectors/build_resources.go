@@ -48,7 +48,7 @@ func (b *connectorBuild) named(key, name string) {
 
 func (b *connectorBuild) resource(key, name string, e *resourceEntry) *Resource {
 	made := &Resource{
-		Name: name, Kind: e.Kind, MaxAge: e.MaxAge,
+		Name: name, Kind: e.Kind, MaxAge: e.MaxAge, FoldCase: e.FoldCase,
 		Key:    b.program(key+".key", e.Key, nil, nil),
 		Map:    b.account(key+".account", &e.Account),
 		Writes: b.writes(key+".writes", e.Writes),
@@ -105,7 +105,26 @@ func (b *connectorBuild) account(key string, e *accountEntry) Mapping {
 		}
 		made.Entitlements[kind] = b.program(at, e.Entitlements[kind], nil, nil)
 	}
+	b.attributeNames(key+".attributes", &made)
 	return made
+}
+
+// notAttributes are what an account has besides its attributes, among which they stand when it changes.
+var notAttributes = []string{"id", "name", "active"}
+
+// attributeNames finds names that no attribute can have, where the program has them written in it: every account would fail.
+func (b *connectorBuild) attributeNames(key string, m *Mapping) {
+	if m.Attributes == nil {
+		return
+	}
+	for _, name := range m.Attributes.Keys() {
+		switch _, taken := m.Entitlements[name]; {
+		case slices.Contains(notAttributes, name):
+			b.fault(key, "%q is a part of every account, and a change could not tell the two apart: name the attribute otherwise", name)
+		case taken:
+			b.fault(key, "%q is a type of entitlement too, and a change could not tell the two apart: name one of them otherwise", name)
+		}
+	}
 }
 
 // program compiles jq; nil where there is none, or a fault. usable are the variables that it may use, all those whose values it is given.

@@ -32,11 +32,16 @@ type Set struct {
 	Revision    string   // hash of everything that was read: part of every cache key
 	Files       []string // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
 
-	triggers  []*triggers.Trigger // of the deployment's own
+	catalogue func() *triggers.Catalogue // made when it is first asked for
 	keys      map[[32]byte]*Consumer
 	byNetwork []*Consumer // those without keys
 	written   *mainFile   // as it runs, for Show
 }
 
 // Triggers returns what can be subscribed to: what is shipped, and the deployment's own.
-func (s *Set) Triggers() *triggers.Catalogue { return triggers.Shipped().With(s.triggers...) }
+func (s *Set) Triggers() *triggers.Catalogue {
+	if s.catalogue == nil { // no file has been read
+		return triggers.Shipped()
+	}
+	return s.catalogue()
+}

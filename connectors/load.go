@@ -9,8 +9,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"sluice/internal/strict"
+	"sluice/triggers"
 )
 
 // Environment is what a configuration meets outside its files. The zero Environment overrides nothing and resolves no
@@ -96,7 +98,8 @@ func (l *loader) load(read written) (*Set, strict.Faults) {
 		m.listeners()
 		m.consumers()
 	}
-	set.triggers = l.customTriggers(read.triggers)
+	custom := l.customTriggers(read.triggers)
+	set.catalogue = sync.OnceValue(func() *triggers.Catalogue { return triggers.Shipped().With(custom...) })
 	l.unknownVariables(vendors)
 	if len(l.faults) > 0 {
 		return nil, l.sorted()

@@ -9,13 +9,15 @@ import (
 // Resource is one list at a vendor that can be aggregated: its people, groups, applications, roles or departments. It is read by one of
 // its Plans into accounts.
 type Resource struct {
-	Name   string            // "people": what commands, URLs and tables call it
-	Kind   string            // user | group: what SCIM and events make of it
-	Key    *transforms.Query // of a row: the native id, a text or a number
-	Plans  []*Plan           // at least one; the first is the default
-	Map    Mapping           // of a row or document to an account
-	MaxAge time.Duration     // changed_only: an account whose row did not change is read again after so long; never 0
-	Writes []WriteRoute      // provisioning through the proxy that makes an early re-read of an account worth it
+	Name  string            // "people": what commands, URLs and tables call it
+	Kind  string            // user | group: what SCIM and events make of it
+	Key   *transforms.Query // of a row: the native id, a text or a number
+	Plans []*Plan           // at least one; the first is the default
+	Map   Mapping           // of a row or document to an account
+	// FoldCase: ids are the same whatever the case of their letters, and are kept in small ones.
+	FoldCase bool
+	MaxAge   time.Duration // changed_only: an account whose row did not change is read again after so long; never 0
+	Writes   []WriteRoute  // provisioning through the proxy that makes an early re-read of an account worth it
 }
 
 // Plan is a way to read a resource.
@@ -64,7 +66,7 @@ var RequestVariables = []string{"$key", "$row", "$over", "$page"}
 type Paging struct {
 	Style  string            // none | link | cursor | offset | page | url
 	Param  string            // query parameter of offset, page or cursor; "" = the request's own programs use $page
-	Size   int               // rows per page; 0 = the vendor's default, and the list ends with an empty page
+	Size   int               // rows per page; 0 = the vendor's default. By offset or page, and without Total, the list ends with an empty page
 	SizeBy string            // query parameter of Size; "" = none
 	First  int               // of page: the number of the first; of offset: that of the first row
 	Rel    string            // of link: the relation in the Link header ("next")

@@ -19,6 +19,7 @@ resources:
   zebras:
     kind: user
     key: .id
+    fold_case: true
     max_age: 24h
     plans:
       wide:
@@ -56,7 +57,7 @@ func TestResources(t *testing.T) {
 	got := load(t, "connections: {a: {connector: acme, base_url: https://a.example}}", richResources).Connectors["acme"].Resources
 	want := []*connectors.Resource{
 		{
-			Name: "zebras", Kind: "user", Key: jq(t, ".id"), MaxAge: 24 * time.Hour,
+			Name: "zebras", Kind: "user", Key: jq(t, ".id"), FoldCase: true, MaxAge: 24 * time.Hour,
 			Plans: []*connectors.Plan{
 				{
 					Name: "wide",

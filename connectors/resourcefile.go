@@ -10,12 +10,13 @@ import (
 type resources map[string]resourceEntry
 
 type resourceEntry struct {
-	Kind    string               `yaml:"kind" jsonschema:"required,enum=user,enum=group" jsonschema_description:"What its accounts are: people, or what people belong to."`
-	Key     string               `yaml:"key" jsonschema:"required,minLength=1,example=.UID" jsonschema_description:"jq on a row: the vendor's own id, a text or a number."`
-	MaxAge  time.Duration        `yaml:"max_age" jsonschema:"minimum=1m,default=168h" jsonschema_description:"Where only changed accounts are read: how old the last full reading of any account may become."`
-	Plans   map[string]planEntry `yaml:"plans" jsonschema:"required,minItems=1" jsonschema_description:"Ways to read it, by name; the first holds where a connection chooses none. All must give the same accounts."`
-	Account accountEntry         `yaml:"account" jsonschema:"required" jsonschema_description:"What becomes of a row with what joins and detail added to it."`
-	Writes  []writeEntry         `yaml:"writes" jsonschema_description:"Calls through Sluice that change accounts of it, so that those are read again early."`
+	Kind     string               `yaml:"kind" jsonschema:"required,enum=user,enum=group" jsonschema_description:"What its accounts are: people, or what people belong to."`
+	Key      string               `yaml:"key" jsonschema:"required,minLength=1,example=.UID" jsonschema_description:"jq on a row: the vendor's own id, a text or a number."`
+	FoldCase bool                 `yaml:"fold_case" jsonschema_description:"The vendor tells ids apart without case, as GUIDs are. They are kept in small letters, so that another spelling is no other account."`
+	MaxAge   time.Duration        `yaml:"max_age" jsonschema:"minimum=1m,default=168h" jsonschema_description:"Where only changed accounts are read: how old the last full reading of any account may become."`
+	Plans    map[string]planEntry `yaml:"plans" jsonschema:"required,minItems=1" jsonschema_description:"Ways to read it, by name; the first holds where a connection chooses none. All must give the same accounts."`
+	Account  accountEntry         `yaml:"account" jsonschema:"required" jsonschema_description:"What becomes of a row with what joins and detail added to it."`
+	Writes   []writeEntry         `yaml:"writes" jsonschema_description:"Calls through Sluice that change accounts of it, so that those are read again early."`
 }
 
 type planEntry struct {

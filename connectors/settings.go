@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"net/netip"
 	"time"
 
 	"sluice/internal/strict"
@@ -59,4 +60,8 @@ type Events struct {
 	Token           time.Duration // how long a token is good
 	FireAndForget   int           // subscriptions that a trigger may have
 	RequestResponse int
+	URL             string         // with which callback URLs begin; "": the address of the listener main
+	AllowNetworks   []netip.Prefix // private networks in which receivers may be
+	Keep, KeepDead  time.Duration  // the record of what is delivered, and of what is dead
+	KeepMost        int            // of what is over
 }

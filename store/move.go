@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// ErrNotEmpty and ErrNotDrained are why a database is not moved.
+// ErrNotEmpty and ErrNotDrained are why a database is not moved. Runs under way are no reason: they move along. Jobs of other kinds than
+// theirs would be lost, because only those of partitions are made again.
 var (
 	ErrNotEmpty   = errors.New("store: the new database is not empty")
 	ErrNotDrained = errors.New("store: the old database has jobs that are not over")

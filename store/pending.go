@@ -51,15 +51,17 @@ func (w *Work) settle(ctx context.Context, t tx, batch []aggregation.Settled) er
 		})
 }
 
-// Detail implements aggregation.Details. The row's hash stays as it is: Touch may have taken it since the row was handed out.
+// Detail implements aggregation.Details. The row's hash stays as it is: Touch may have taken it since the row was handed out. Where the
+// account was made with another one, by a node that has another configuration than the one that settled it, there is none either, and the
+// next run reads the account again.
 func (w *Work) Detail(ctx context.Context, r aggregation.Record) error {
 	if _, err := inOrder([]aggregation.Record{r}); err != nil {
 		return err
 	}
 	run := int64(w.claim.Run)
 	return w.write(ctx, "keep an account", 1, func(t tx) error {
-		if _, err := t.exec(ctx, "UPDATE staged SET account = ?, read_at = ?, doc = NULL, pending = 0 WHERE run = ? AND id = ?",
-			textOrNull(r.Account), micros(r.ReadAt), run, r.ID); err != nil {
+		if _, err := t.exec(ctx, "UPDATE staged SET account = ?, read_at = ?, doc = NULL, pending = 0, row_hash = CASE WHEN row_hash = ? THEN row_hash ELSE '' END WHERE run = ? AND id = ?",
+			textOrNull(r.Account), micros(r.ReadAt), r.RowHash, run, r.ID); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, "DELETE FROM failures WHERE run = ? AND id = ?", run, r.ID)

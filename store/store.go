@@ -56,6 +56,8 @@ type DB struct {
 	router *router
 	wake   *wake
 	step   func(name string) error // between the steps of a commit; tests stop there
+
+	trouble trouble
 }
 
 // ErrNewer says that a newer sluice has migrated a database. Other errors that a caller may want to tell apart are those of aggregation.
@@ -114,10 +116,16 @@ func (db *DB) now(ctx context.Context, t tx) (time.Time, error) {
 
 // write runs work in a transaction of its own. It is undone when work returns an error or panics.
 func (db *DB) write(ctx context.Context, what string, work func(tx) error) error {
-	if err := db.engine.write(ctx, work); err != nil {
-		return fmt.Errorf("%s: %w", what, db.engine.explain(err))
+	err := db.engine.write(ctx, work)
+	if err == nil {
+		db.trouble.succeeded(time.Now())
+		return nil
 	}
-	return nil
+	explained := db.engine.explain(err)
+	if explained.Error() != err.Error() { // it is of the disk or the server
+		db.trouble.failed(time.Now(), explained)
+	}
+	return fmt.Errorf("%s: %w", what, explained)
 }
 
 // read runs work outside of any transaction, beside those who write.

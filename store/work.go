@@ -59,8 +59,12 @@ func (w *Work) fenced(ctx context.Context, what string, done int64, again bool, 
 	if err != nil {
 		w.calls.Add(calls)
 		w.held.Add(held)
+		return err
 	}
-	return err
+	if !again {
+		w.db.trouble.kept()
+	}
+	return nil
 }
 
 // Keep implements aggregation.Lists.

@@ -66,3 +66,24 @@ func TestQueryText(t *testing.T) {
 		}
 	}
 }
+
+func TestQueryKeys(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string][]string{
+		`. as $m | {mail, "title": .t, (.k): 1, $m}`: {"mail", "title", "m"},
+		`{"a\(.b)": 1, c: 2}`:                        {"c"},
+		`.x | {a} + ({b} * {c})`:                     {"a", "b", "c"},
+		`{a} | del(.a)`:                              nil,
+		`{a}.a`:                                      nil,
+		`.`:                                          nil,
+		`def f: {a}; {b}`:                            {"b"},
+	} {
+		q, err := transforms.CompileQuery(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, q.Keys()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", source, diff)
+		}
+	}
+}

@@ -19,7 +19,7 @@ var shipped = []string{
 	"idn:account-updated", "idn:aggregation-accounts-collected", "idn:campaign-activated", "idn:campaign-ended", "idn:campaign-generated",
 	"idn:certification-signed-off", "idn:identity-attributes-changed", "idn:identity-created", "idn:identity-deleted", "idn:machine-identity-created",
 	"idn:machine-identity-deleted", "idn:machine-identity-updated", "idn:post-provisioning", "idn:saved-search-complete", "idn:source-created",
-	"idn:source-deleted", "idn:source-updated", "idn:va-cluster-status-change", "sluice:aggregation-held", "sp:form-submitted",
+	"idn:source-deleted", "idn:source-updated", "idn:va-cluster-status-change", "sluice:aggregation-held", "sluice:subscription-paused", "sluice:subscription-resumed", "sp:form-submitted",
 }
 
 func TestCatalogueIsWhole(t *testing.T) {

@@ -16,11 +16,12 @@ type Delivery struct {
 	Event        Event
 }
 
-// Answer is what a receiver said.
+// Answer is what a receiver said. It may come beside an error, for the record. Whether a body is the output that was asked for, and whether a
+// 202 promises one, is for whoever asked to say: a sender calls every 2xx an answer.
 type Answer struct {
 	Status int    // of HTTP, or as near as a broker comes to it; 0 where there is none
-	Body   []byte // the first mostAnswer bytes
-	Cut    bool   // there was more
+	Body   []byte // its first MiB; it may hold what the receiver was sent, secrets too
+	Cut    bool   // there was more, or it broke off where no output was wanted
 }
 
 // Sender sends deliveries. It may be called twice for one delivery, at once for many, and never by itself tries again. An error of Permanent or
@@ -29,7 +30,8 @@ type Sender interface {
 	Send(ctx context.Context, d Delivery) (Answer, error)
 }
 
-// Batcher is a Sender that takes several deliveries of one subscription at once, at most Most of them. There is an outcome for each.
+// Batcher is a Sender that takes several deliveries of one subscription at once, at most Most of them. There is an outcome for each, at its
+// place. Where one fails, those after it may have been taken; so a subject whose events go in order has one of them in a batch.
 type Batcher interface {
 	Sender
 	Most() int

@@ -26,7 +26,8 @@ const (
 )
 
 // Subscription says whom a trigger's events go to. Its JSON is SailPoint's; what SailPoint lacks stands under the member "sluice", so that a
-// client with a closed list of values reads ours without a change. It holds secrets: Masked is what may be shown.
+// client with a closed list of values reads ours without a change. It holds secrets: Masked is what may be shown. Once a sender has seen it, it
+// does not change: a change is another Subscription.
 type Subscription struct {
 	ID               string             `json:"id"`
 	Name             string             `json:"name"`
@@ -142,7 +143,7 @@ type SNSTopic struct {
 	AccessKey
 }
 
-// AccessKey is a key of AWS; without one the machine's own credentials are used.
+// AccessKey is a key of AWS; without one the machine's own credentials are used, and those are shown to no other endpoint than AWS's.
 type AccessKey struct {
 	AccessKeyID     string  `json:"accessKeyId,omitempty"`
 	SecretAccessKey *string `json:"secretAccessKey,omitempty"`

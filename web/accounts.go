@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/aggregation"
 	"sluice/connectors"
@@ -105,6 +106,8 @@ func (v *visit) accounts(e edition) (*http.Response, error) {
 	switch {
 	case after != "" && v.question.Has("offset"):
 		return nil, refuse(http.StatusBadRequest, "bad_offset", "a page is asked for by offset or by after, not by both")
+	case !utf8.ValidString(after) || strings.Contains(after, "\x00"):
+		return nil, refuse(http.StatusBadRequest, "bad_after", "after must be the id of an account, which is UTF-8 without NUL")
 	case after != "":
 		revision, records, err = v.room.snapshots.After(v.Context(), e.scope, after, int(limit))
 	default:

@@ -70,6 +70,8 @@ func TestAccountsRefuse(t *testing.T) {
 		"/people/accounts?offset=1e3":                  "400 bad_offset: ",
 		"/people/accounts?offset=99999999999999999999": "400 bad_offset: ",
 		"/people/accounts?offset=0&after=a":            "400 bad_offset: a page is asked for by offset or by after, not by both",
+		"/people/accounts?after=%00":                   "400 bad_after: after must be the id of an account",
+		"/people/accounts?after=a%ff":                  "400 bad_after: ",
 		"/people/accounts?revision=3":                  "409 snapshot_replaced: ",
 		"/people/accounts?%zz":                         "400 bad_query: ",
 		"/applications/accounts":                       "404 no_snapshot: nothing was read of applications yet; an operator runs `sluice aggregate run tdx applications`",

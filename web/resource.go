@@ -114,7 +114,7 @@ func extendedName(name string) string {
 const mostAtOnce = 1000
 
 // members are the users who hold a group, as the snapshot of the users has them; nil when nothing says who does. Entitlements name a group by
-// its id, or where none does so, by its name.
+// its id, or where none does so, by its name, as TeamDynamix names applications. A name that is another group's id is that group's.
 func (v *visit) members(at endpoint, group aggregation.Account) (members []any, revision int64, err error) {
 	users, found := endpointOf(v.conn, "Users")
 	var kinds []string
@@ -134,9 +134,13 @@ func (v *visit) members(at endpoint, group aggregation.Account) (members []any, 
 	if e.revision, _, e.total, err = v.room.snapshots.Edition(v.Context(), scope); err != nil || e.revision == 0 {
 		return nil, 0, err
 	}
+	names, err := v.calledIn(at, group)
+	if err != nil {
+		return nil, 0, err
+	}
 	members = []any{}
 	for _, kind := range kinds {
-		for _, called := range []string{group.ID, group.Name} {
+		for _, called := range names {
 			if err := v.room.desk.holders(v.Context(), e, kind, called, func(p person) {
 				members = append(members, map[string]any{"value": p.id, "display": p.displayName, "$ref": v.location(users.path, p.id), "type": "User"})
 			}); err != nil {
@@ -148,6 +152,18 @@ func (v *visit) members(at endpoint, group aggregation.Account) (members []any, 
 		}
 	}
 	return members, e.revision, nil
+}
+
+// calledIn are what entitlements may call a group.
+func (v *visit) calledIn(at endpoint, group aggregation.Account) ([]string, error) {
+	if group.Name == group.ID {
+		return []string{group.ID}, nil
+	}
+	_, others, err := v.room.snapshots.Account(v.Context(), aggregation.Scope{Connection: v.conn.Name, Resource: at.resource.Name}, group.Name)
+	if others {
+		return []string{group.ID}, err
+	}
+	return []string{group.ID, group.Name}, err
 }
 
 // holders walks the users who have an entitlement.

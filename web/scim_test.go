@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"sluice/aggregation"
 )
 
 const (
@@ -133,6 +135,23 @@ func TestScimMembers(t *testing.T) {
 	h.of["applications"] = append(h.of["applications"], h.of["groups"][0])
 	if got := h.get(t, "/scim/tdx/applications/5"); got.status != http.StatusOK || at(got.body, "meta", "resourceType") != "applications" {
 		t.Errorf("another resource: got %d %s, want 200", got.status, got.text)
+	}
+}
+
+// A group without members that bears another one's id for its name shows none of that one's; a type by name shows those who hold the name.
+func TestScimMembersByName(t *testing.T) {
+	t.Parallel()
+	h := open(t, 20)
+	for _, id := range []string{"1001", "1002"} {
+		name := map[string]string{"1001": "7", "1002": "Empty"}[id]
+		h.of["groups"] = append(h.of["groups"], record(t, aggregation.Account{ID: id, Name: name, Active: true}))
+	}
+	h.of["applications"] = append(h.of["applications"], record(t, aggregation.Account{ID: "40", Name: "Portal", Active: true}))
+	for path, want := range map[string]int{"Groups/7": 2, "Groups/1001": 0, "Groups/1002": 0, "applications/40": 20} {
+		got := h.get(t, "/scim/tdx/"+path)
+		if members, listed := got.body["members"].([]any); got.status != http.StatusOK || !listed || len(members) != want {
+			t.Errorf("%s: got %d with %d members, want 200 with %d", path, got.status, len(members), want)
+		}
 	}
 }
 

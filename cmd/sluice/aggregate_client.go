@@ -46,12 +46,10 @@ func (b *bulk) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp, err := b.next.RoundTrip(try)
 		wait, full := turnedAway(err)
 		if !full {
-			if err == nil && resp.Request != nil {
-				if call := proxy.CallOf(resp.Request.Context()); call != nil {
-					held += call.Held
-				}
+			held += heldOf(resp)
+			if !refusedHere(err) {
+				b.called(held)
 			}
-			b.called(held)
 			return resp, err
 		}
 		if err := sleep(r.Context(), wait); err != nil {
@@ -59,6 +57,24 @@ func (b *bulk) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		held += wait
 	}
+}
+
+// heldOf is how long pace held the call of an answer, which may be nil.
+func heldOf(resp *http.Response) time.Duration {
+	if resp == nil || resp.Request == nil {
+		return 0
+	}
+	call := proxy.CallOf(resp.Request.Context())
+	if call == nil {
+		return 0
+	}
+	return call.Held
+}
+
+// refusedHere tells whether a call was refused on this side and never went: by an open breaker, or by pace for good.
+func refusedHere(err error) bool {
+	refused, ok := errors.AsType[*fault.Error](err)
+	return ok && (refused.Stage == "breaker" || refused.Stage == "pace")
 }
 
 // turnedAway tells whether pace refused a call before it was sent, and when it may be sent.

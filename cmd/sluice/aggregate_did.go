@@ -56,9 +56,9 @@ func didLine(run aggregation.Run, e triggers.Event) (string, error) {
 		return "", fmt.Errorf("event %s: %w", e.ID, err)
 	}
 	var line strings.Builder
-	line.WriteString(sign + e.Subject)
+	line.WriteString(sign + shownID(e.Subject))
 	for _, c := range data.Changes {
-		fmt.Fprintf(&line, "  %s: %s → %s", c.Attribute, c.OldValue, c.NewValue)
+		fmt.Fprintf(&line, "  %s: %s → %s", shownText(c.Attribute), shownText(string(c.OldValue)), shownText(string(c.NewValue)))
 	}
 	return line.String() + "\n", nil
 }

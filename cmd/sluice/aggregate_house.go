@@ -20,6 +20,8 @@ type aggregateHouse struct {
 	runner    *aggregation.Runner
 	log       *slog.Logger
 	queue     *store.Queue // nil: this node does not work
+	unwritten func() error // why this node could keep nothing for so long that it had better end; nil: it does not work
+	shared    bool         // limits are shared with other processes by the database
 	serving   *serving     // the process that works in this one's stead; nil: none does
 }
 
@@ -41,10 +43,10 @@ func openAggregates(ctx context.Context, set *connectors.Set, options store.Opti
 	if err != nil {
 		return nil, exitWith(exitBlocked, err)
 	}
-	h := &aggregateHouse{set: set, db: db, log: log}
+	h := &aggregateHouse{set: set, db: db, log: log, shared: options.URL != ""}
 	road := proxy.Options{Log: log}
-	if options.URL != "" {
-		road.Leases = sharedLeases(db, set, log)
+	if h.shared {
+		road.Leases = sharedLeases(db, set)
 	}
 	h.upstreams = proxy.NewUpstreams(road)
 	if err := h.upstreams.Apply(set); err != nil {
@@ -90,8 +92,20 @@ func (h *aggregateHouse) work(ctx context.Context, o store.QueueOptions) (err er
 	if len(o.Workers) == 0 {
 		return nil
 	}
+	h.calls()
+	h.unwritten = func() error { return h.db.Unwritten(unwrittenFor) }
 	h.queue, err = startWorkers(ctx, h.db, h.runner, o)
 	return exitWith(exitBlocked, err)
+}
+
+// unwrittenFor is how long a run in the foreground waits for a store that cannot be written. Its owner may then free the disk and resume it.
+const unwrittenFor = time.Minute
+
+// calls warns before this process makes calls; one that only looks or gives an order spends nothing.
+func (h *aggregateHouse) calls() {
+	if h.shared {
+		warnOfLeases(h.set, h.log)
+	}
 }
 
 // stopWithin is what a call under way gets to end.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"sluice/aggregation"
@@ -77,6 +78,63 @@ func TestAggregateOfAListThatMoves(t *testing.T) {
 		expect("c is there again, and a is missing for the first time", true)
 		expect("a is missing twice", false, "a")
 		expect("all as before", false)
+	})
+}
+
+// Whoever a join passes over in one run and the list in the next is not gone: each has missed them once.
+func TestAggregateOfAListAndAJoinThatMove(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		people, members := &directory{people: []string{"a", "b", "c"}}, &directory{people: []string{"a", "b", "c"}}
+		vendor := http.NewServeMux()
+		vendor.Handle("/users", people)
+		vendor.Handle("/members", members)
+		b := directoryBench(t, vendor, fresh())
+		b.edit(".id}\n", ".id, entitlements: {groups: .groups}}\n")
+		b.edit("size: 2}}}}}", `size: 2}}},
+      joins: [{list: {call: GET /members, paging: {offset: {param: start, size: 2}}}, owner: .id, add: '{groups: ["g"]}'}]}}`)
+		h := b.house(true)
+		b.read(h)
+		_, last := b.events(h, 0)
+		members.people = []string{"a", "c"}
+		b.read(h)
+		people.people = members.people
+		b.read(h)
+		told, _ := b.events(h, last)
+		if gone, changed := len(told[triggers.IdentityDeleted]), len(told[triggers.IdentityAttributesChanged]); gone+changed > 0 {
+			t.Errorf("got %d gone and %d changed, want nobody", gone, changed)
+		}
+	})
+}
+
+// A group that is gone takes something from everybody. That is for an operator to see, and no reason to ask the vendor for each.
+func TestAggregateOfAJoinThatLosesEverybody(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		people, members := &directory{}, &directory{}
+		for i := range 30 {
+			people.people = append(people.people, fmt.Sprintf("p%02d", i))
+		}
+		members.people = people.people
+		vendor := http.NewServeMux()
+		vendor.Handle("/users", people)
+		vendor.Handle("/members", members)
+		var asked atomic.Int64
+		vendor.HandleFunc("/users/{id}", func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			_, _ = fmt.Fprintf(w, `{"id":%q,"groups":[]}`, r.PathValue("id"))
+		})
+		b := directoryBench(t, vendor, fresh())
+		b.edit(".id}\n", ".id, entitlements: {groups: .groups}}\n")
+		b.edit("size: 2}}}}}", `size: 2}}}, detail: {call: "GET /users/{key}"}, if: "false",
+      joins: [{list: {call: GET /members, empty: true, paging: {offset: {param: start, size: 2}}}, owner: .id, add: '{groups: ["g"]}'}]}}`)
+		h := b.house(true)
+		b.read(h)
+		members.people = nil
+		run := b.over(h, b.start(h).ID, aggregation.Held)
+		if got := asked.Load(); got != 0 || !strings.HasPrefix(run.Note, "30 of 30 accounts are changed at once") {
+			t.Errorf("got %d people asked for and the note %q, want none and a run that is held because all changed", got, run.Note)
+		}
 	})
 }
 

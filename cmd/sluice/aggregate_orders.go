@@ -80,9 +80,9 @@ func writeChanges(out io.Writer, changes iter.Seq2[aggregation.Change, error]) e
 		if err != nil {
 			return err
 		}
-		line := map[aggregation.ChangeKind]string{aggregation.Created: "+ ", aggregation.Changed: "~ ", aggregation.Deleted: "- "}[change.Kind] + change.ID
+		line := map[aggregation.ChangeKind]string{aggregation.Created: "+ ", aggregation.Changed: "~ ", aggregation.Deleted: "- "}[change.Kind] + shownID(change.ID)
 		for _, a := range change.Attributes {
-			line += fmt.Sprintf("  %s: %s → %s", a.Name, a.Old, a.New)
+			line += fmt.Sprintf("  %s: %s → %s", shownText(a.Name), shownText(string(a.Old)), shownText(string(a.New)))
 		}
 		if _, err := fmt.Fprintln(out, line); err != nil {
 			return err

@@ -78,7 +78,7 @@ func (p *aggregateProgress) words(run aggregation.Run, s standing, now time.Time
 		text += ", " + rate
 	}
 	if s.Waiting != "" {
-		text += "; trying again: " + s.Waiting
+		text += "; trying again: " + shownText(s.Waiting)
 	}
 	return text
 }

@@ -116,7 +116,7 @@ func (h *aggregateHouse) ended(out io.Writer, run aggregation.Run, at standing) 
 	case aggregation.Completed:
 		return nil
 	case aggregation.Held:
-		return fmt.Errorf("run %d is held: %s; sluice aggregate diff %d shows it, and approve or cancel end it", run.ID, run.Note, run.ID)
+		return fmt.Errorf("run %d is held: %s; sluice aggregate diff %d shows it, and approve or cancel end it", run.ID, shownText(run.Note), run.ID)
 	}
-	return fmt.Errorf("run %d has %s: %s", run.ID, run.State, run.Note)
+	return fmt.Errorf("run %d has %s: %s", run.ID, run.State, shownText(run.Note))
 }

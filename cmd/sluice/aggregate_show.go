@@ -135,7 +135,7 @@ func (h *aggregateHouse) status(ctx context.Context, out io.Writer, output forma
 	text += "\n"
 	for _, note := range append([]string{run.Note, one.Standing.Waiting}, run.Warnings...) {
 		if note != "" {
-			text += "  " + note + "\n"
+			text += "  " + shownText(note) + "\n"
 		}
 	}
 	n := 0
@@ -144,7 +144,7 @@ func (h *aggregateHouse) status(ctx context.Context, out io.Writer, output forma
 			return err
 		}
 		if n++; n <= mostFailures {
-			text += fmt.Sprintf("  account %s: %s\n", failure.ID, failure.Reason)
+			text += fmt.Sprintf("  account %s: %s\n", shownID(failure.ID), shownText(failure.Reason))
 		}
 	}
 	if n > mostFailures {

@@ -47,6 +47,7 @@ differs. RESOURCE may be left out where only one can be compared. Exits with 1 w
 			if err != nil {
 				return err
 			}
+			h.calls()
 			return h.verify(cmd.Context(), env, *output, check)
 		})
 	}
@@ -152,7 +153,7 @@ func (h *aggregateHouse) verify(ctx context.Context, env environment, output for
 	if err := h.announceVerify(ctx, env.stderr, c); err != nil {
 		return err
 	}
-	c.Say = func(text string) { _, _ = fmt.Fprintln(env.stderr, "  … "+text) } // a terminal that went away is no reason to stop
+	c.Say = func(text string) { _, _ = fmt.Fprintln(env.stderr, "  … "+shownText(text)) } // a terminal that went away is no reason to stop
 	told := verified{Connection: c.Scope.Connection, Resource: c.Scope.Resource, Plan: c.Plan, Other: c.Other, Seed: c.Seed, Findings: []verifiedAccount{}}
 	c.Found = func(f aggregation.Finding) error {
 		told.Findings = append(told.Findings, verifiedOf(f))

@@ -75,24 +75,24 @@ func (v *verified) line() string {
 
 // findingLine is an account that is not the same on both sides.
 func findingLine(c aggregation.Check, f aggregation.Finding, now time.Time) string {
-	age := ""
+	age, id, reason := "", shownID(f.ID), shownText(f.Reason)
 	if text := f.Age(now); text != "" {
 		age = " (" + text + ")"
 	}
 	switch f.Verdict {
 	case aggregation.Moved:
-		return "> " + f.ID + "  changed meanwhile" + age
+		return "> " + id + "  changed meanwhile" + age
 	case aggregation.Vanished:
-		return "- " + f.ID + "  gone" + age
+		return "- " + id + "  gone" + age
 	case aggregation.Unreadable:
-		return "? " + f.ID + "  could not be read: " + f.Reason
+		return "? " + id + "  could not be read: " + reason
 	}
-	line := "~ " + f.ID + age
-	if f.Reason != "" {
-		line += "  " + f.Reason
+	line := "~ " + id + age
+	if reason != "" {
+		line += "  " + reason
 	}
 	for _, a := range f.Attributes {
-		line += fmt.Sprintf("\n    %s: %s by plan %s, %s %s", a.Name, a.Old, c.Plan, a.New, side(c.Other))
+		line += fmt.Sprintf("\n    %s: %s by plan %s, %s %s", shownText(a.Name), shownText(string(a.Old)), c.Plan, shownText(string(a.New)), side(c.Other))
 	}
 	return line
 }

@@ -84,12 +84,28 @@ func (h *aggregateHouse) watch(ctx context.Context, env environment, id aggregat
 		if err := h.serving.look(env.stderr, run, at, time.Now()); err != nil {
 			return err
 		}
+		if err := h.blocked(id); err != nil {
+			show.finish()
+			return err
+		}
 		show.at(run, at, time.Now())
 		if err := sleep(ctx, lookAtRun); err != nil {
 			show.finish()
 			return h.unwatched(env, id, err, true)
 		}
 	}
+}
+
+// blocked is the error of a store that this process, which works, could not write for long; the run waits for somebody who can.
+func (h *aggregateHouse) blocked(id aggregation.RunID) error {
+	if h.unwritten == nil {
+		return nil
+	}
+	err := h.unwritten()
+	if err == nil {
+		return nil
+	}
+	return exitWith(exitBlocked, fmt.Errorf("run %d stays as it is, and sluice aggregate resume %d goes on with it: %w", id, id, err))
 }
 
 // unwatched says what becomes of a run that is not watched any more.

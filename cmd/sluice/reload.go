@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"reflect"
 	"time"
 
 	"sluice/connectors"
@@ -115,5 +116,5 @@ func (a *App) reloadOn(ctx context.Context, signals <-chan os.Signal) {
 func sameEvents(a, b connectors.Events) bool {
 	seals := a.Seal.Equal(b.Seal)
 	a.Seal, b.Seal = strict.Secret{}, strict.Secret{}
-	return seals && a == b
+	return seals && reflect.DeepEqual(a, b)
 }

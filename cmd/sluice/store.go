@@ -60,15 +60,20 @@ func (d *database) leases(set *connectors.Set) proxy.Leases {
 	if d == nil || !d.shared {
 		return proxy.Leases{}
 	}
-	return sharedLeases(d.DB, set, d.log)
+	warnOfLeases(set, d.log)
+	return sharedLeases(d.DB, set)
 }
 
 // sharedLeases are how limits are shared by a database that several processes are on.
-func sharedLeases(db *store.DB, set *connectors.Set, log *slog.Logger) proxy.Leases {
+func sharedLeases(db *store.DB, set *connectors.Set) proxy.Leases {
+	return proxy.Leases{Store: db, TTL: set.Leases.TTL, Transit: set.Leases.Transit, Share: set.Leases.Share}
+}
+
+// warnOfLeases says, once and to whom it matters because calls will be made, what an outage of the database would mean for them.
+func warnOfLeases(set *connectors.Set, log *slog.Logger) {
 	if set.Leases.Share == 0 {
 		log.Warn("while the database cannot be reached, nothing goes under the limits that are shared: set leases.share to 1 / the number of processes")
 	}
-	return proxy.Leases{Store: db, TTL: set.Leases.TTL, Transit: set.Leases.Transit, Share: set.Leases.Share}
 }
 
 // keep looks whether the database answers, and sweeps it now and then, until ctx ends.

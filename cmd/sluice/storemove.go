@@ -35,9 +35,10 @@ func storeMoveCommand(env environment) *cobra.Command {
 		Use:   "move",
 		Short: "Copy the database of a data folder to PostgreSQL",
 		Long: `Copy all that the SQLite database in the folder of --data holds to an empty PostgreSQL, and count both afterwards: the new one is
-whole or still empty. Stop serve first; while one has the folder in use, nothing is copied. The old database stays as it is. Then start serve
+whole or still empty. Stop serve first; while one has the folder in use, nothing is copied. The old database stays as it is, and runs that are
+under way go on in the new one. Then start serve
 with database naming the new one. As --to stands where everybody on the machine can read it, give a URL with a password in $` + moveVariable + `.
-Exits with 1 when the new database is not empty or the old one has work that is not over, with 3 when one cannot be opened.`,
+Exits with 1 when the new database is not empty or the old one has jobs that do not move, with 3 when one cannot be opened.`,
 		Args: cobra.NoArgs,
 	}
 	data := dataFlag(cmd, env)

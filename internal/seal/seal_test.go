@@ -59,7 +59,7 @@ func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	key := seal.NewKey()
 	for text, want := range map[string]string{
-		"":                 "there is no key",
+		"\n":              "there is no key",
 		key + "\nplanted": "key 2 is not 32 bytes in base64",
 		key + " " + key:   "key 2 stands there twice",
 	} {

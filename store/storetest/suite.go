@@ -38,6 +38,8 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"a run that is over for long is not resumed":          testResumeWithin,
 		"a commit makes facts the snapshot":                   testCommit,
 		"who was written to is read again":                    testTouch,
+		"another spelling of ids is no other account":         testRespell,
+		"a snapshot is respelled a page at a time":            testRespellMany,
 		"a commit keeps the marks of writes under way":        testTouchUnderWay,
 		"a commit of another revision is refused":             testRevision,
 		"a commit before the last partition is refused":       testUnfinished,

@@ -101,13 +101,17 @@ func testPending(t *testing.T, b *bench) {
 	}
 	left("", "", "a1b2e5")
 	left("b", "e", "b2")
-	detail := record("a", 1)
+	detail, other := record("a", 1), record("e", 5)
+	detail.RowHash, other.RowHash = "h a", "h of another configuration"
 	if err := errors.Join(w.Detail(t.Context(), detail), w.Fail(t.Context(), aggregation.Failure{ID: "b", Reason: "404"})); err != nil {
 		t.Fatal(err)
 	}
 	left("", "", "e5")
-	detail.RowHash = "h a" // with which it was settled
-	want := []aggregation.Record{detail, {ID: "b", RowHash: "h b"}, {ID: "c", RowHash: "h c"}, record("d", 4), {ID: "e", RowHash: "h e"}}
+	if err := w.Detail(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	other.RowHash = ""
+	want := []aggregation.Record{detail, {ID: "b", RowHash: "h b"}, {ID: "c", RowHash: "h c"}, record("d", 4), other}
 	if diff := cmp.Diff(want, collect(t, b.db.Staged(t.Context(), run.ID))); diff != "" {
 		t.Errorf("staged (- want, + got):\n%s", diff)
 	}

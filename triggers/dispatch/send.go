@@ -46,7 +46,7 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, i trigg
 	r.Seq = i.Seq
 	r.Attempt = triggers.Attempt{
 		Number: i.Attempts + 1, Time: began.UTC(), Took: now.Sub(began), Status: answer.Status,
-		Answer: redacted(s, answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
+		Answer: d.beginning(s, answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 	}
 	return landing{subject, r, now.Sub(i.Created)}
 }
@@ -148,17 +148,8 @@ func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind 
 	return append(append(append(out, `"_metadata":`...), text...), '}'), nil
 }
 
-// redacted is the beginning of an answer without the subscription's secrets, which some receivers send back.
-func redacted(s *triggers.Subscription, answer []byte) []byte {
-	text := strings.ToValidUTF8(string(answer[:min(len(answer), mostKept)]), "\uFFFD")
-	copied, err := s.Clone()
-	if err != nil {
-		return nil
-	}
-	for _, secret := range copied.TakeSecrets() {
-		if len(secret) > 3 {
-			text = strings.ReplaceAll(text, secret, "[redacted]")
-		}
-	}
-	return []byte(text)
+// beginning is what the record keeps of an answer.
+func (d *Dispatcher) beginning(s *triggers.Subscription, answer []byte) []byte {
+	text := d.o.Redact(s, answer)
+	return []byte(strings.ToValidUTF8(string(text[:min(len(text), mostKept)]), "\uFFFD"))
 }

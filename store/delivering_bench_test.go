@@ -1,4 +1,4 @@
-package dispatch_test
+package store_test
 
 import (
 	"fmt"
@@ -35,7 +35,7 @@ func BenchmarkDeliver(b *testing.B) {
 					}
 				}
 				r := &receiver{got: map[string][]string{}, answer: func(triggers.Delivery) (triggers.Answer, error) {
-					resp, err := sink.Client().Post(sink.URL, "application/json", nil) //nolint:noctx // the bench ends it
+					resp, err := sink.Client().Post(sink.URL, "application/json", nil)
 					if err != nil {
 						return triggers.Answer{}, err
 					}
@@ -44,9 +44,7 @@ func BenchmarkDeliver(b *testing.B) {
 				}}
 				began := time.Now()
 				stop := run(b, db, r, "one")
-				for len(r.of("s")) < events {
-					time.Sleep(time.Millisecond)
-				}
+				until(b, "all events", func() bool { return len(r.of("s")) == events })
 				stop()
 				b.ReportMetric(events/time.Since(began).Seconds(), "deliveries/s")
 				db.Close()

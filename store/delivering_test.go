@@ -1,4 +1,4 @@
-package dispatch_test
+package store_test
 
 import (
 	"context"
@@ -60,6 +60,7 @@ func run(t testing.TB, db *store.DB, r *receiver, owner string) (stop func()) {
 		Check:    func(string, json.RawMessage) error { return nil },
 		Callback: func(id string) string { return "https://sluice.example/beta/trigger-invocations/" + id + "/complete" },
 		Chance:   func() float64 { return 0 },
+		Redact:   func(_ *triggers.Subscription, answer []byte) []byte { return answer },
 	})
 	var done sync.WaitGroup
 	done.Go(func() { d.Run(ctx) })
@@ -90,7 +91,7 @@ func emit(t *testing.T, db *store.DB, subjects, each int) {
 }
 
 // until waits for a state, at most a minute.
-func until(t *testing.T, what string, yes func() bool) {
+func until(t testing.TB, what string, yes func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
