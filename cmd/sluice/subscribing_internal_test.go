@@ -137,6 +137,10 @@ func TestStockClientsManageSubscriptions(t *testing.T) {
 		s.call(http.MethodPost, "/beta/trigger-invocations/test", `{"triggerId":"idn:identity-deleted","contentJson":{}}`, 204)
 		s.call(http.MethodDelete, at, `{"id":"`+made.ID+`"}`, 204)
 		s.call(http.MethodDelete, at, "", 404)
+		query := url.Values{"client_id": {s.id}, "client_secret": {s.secret}, "grant_type": {"client_credentials"}}
+		if got := r.ask(http.MethodPost, r.url("main", "/oauth/token?"+query.Encode()), ""); got.status != http.StatusOK {
+			t.Errorf("token by the query: got %d %s", got.status, got.body)
+		}
 		for _, secret := range append([]string{s.secret, s.token}, secretsOfSubscriptions...) {
 			if requests := r.ask(http.MethodGet, "http://"+r.app.AdminAddress()+"/debug/requests", ""); strings.Contains(r.log.String(), secret) || strings.Contains(requests.body, secret) {
 				t.Errorf("the log or the ring holds %s", secret)
