@@ -1,7 +1,7 @@
 # Everything that is done to this repository by hand or by CI is a target here. `make` alone lists them.
 # Needs Go and make; a C compiler makes the tests race-checked. No target above "benches" needs a server: what PostgreSQL must be there
-# for is skipped where there is none on 127.0.0.1:5432 and TEST_POSTGRES names no other, and what node and npm must be there for without
-# them; CI skips nothing.
+# for is skipped where there is none on 127.0.0.1:5432 and TEST_POSTGRES names no other, likewise NATS (4222, TEST_NATS) and RabbitMQ with AMQP 1.0
+# (5672, TEST_AMQP), and what node and npm must be there for without them; CI skips nothing.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c

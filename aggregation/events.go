@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -20,74 +19,6 @@ type Origin struct {
 	Kind     string // of the resource: user | group
 	Revision int64
 	Time     time.Time
-}
-
-// who is an identity as SailPoint's payloads name it.
-type who struct {
-	Type string `json:"type"`
-	ID   string `json:"id"`
-	Name string `json:"name"`
-}
-
-// attributeChange is one entry of idn:identity-attributes-changed. SailPoint cuts values to 450 characters; ours are whole.
-type attributeChange struct {
-	Attribute string          `json:"attribute"`
-	OldValue  json.RawMessage `json:"oldValue"`
-	NewValue  json.RawMessage `json:"newValue"`
-}
-
-// OfChange returns the event of a change; ok is false where there is none to tell, as with resources that are no people. Its Data is
-// that of idn:identity-created, -attributes-changed or -deleted, with account and connection besides SailPoint's own members.
-func (o Origin) OfChange(c Change) (event triggers.Event, ok bool, err error) {
-	if o.Kind != "user" {
-		return triggers.Event{}, false, nil
-	}
-	account := c.After
-	if c.Kind == Deleted {
-		account = c.Before
-	}
-	a, err := Parse(account)
-	if err != nil {
-		return triggers.Event{}, false, fmt.Errorf("event of account %s: %w", c.ID, err)
-	}
-	data := struct {
-		Identity   who               `json:"identity"`
-		Attributes any               `json:"attributes,omitempty"`
-		Changes    []attributeChange `json:"changes,omitempty"`
-		Source     source            `json:"source"`
-	}{Identity: who{"IDENTITY", a.ID, a.Name}, Source: o.source()}
-	kind := ""
-	switch c.Kind {
-	case Created, Deleted:
-		kind = triggers.IdentityCreated
-		if c.Kind == Deleted {
-			kind = triggers.IdentityDeleted
-		}
-		if data.Attributes, err = flat(account); err != nil {
-			return triggers.Event{}, false, fmt.Errorf("event of account %s: %w", c.ID, err)
-		}
-	case Changed:
-		kind = triggers.IdentityAttributesChanged
-		for _, at := range c.Attributes {
-			data.Changes = append(data.Changes, attributeChange{at.Name, at.Old, at.New})
-		}
-	default:
-		return triggers.Event{}, false, fmt.Errorf("event of account %s: a change of no kind", c.ID)
-	}
-	event, err = o.event(kind, c.ID, data)
-	return event, err == nil, err
-}
-
-// source is a connection's resource as SailPoint's payloads name a source.
-type source struct {
-	Type     string `json:"type"`
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Resource string `json:"resource"`
-}
-
-func (o Origin) source() source {
-	return source{"SOURCE", o.Connection, o.Connection, o.Resource}
 }
 
 // Outcome is how a run ended, for the events that tell of it.

@@ -119,10 +119,7 @@ func (r *Runner) facts(ctx context.Context, s subject, origin Origin) iter.Seq2[
 		for change, err := range changes(ctx, r.Store, s.run, nil) {
 			fact := Fact{Change: change}
 			if err == nil {
-				event, ok, made := origin.OfChange(change)
-				if err = made; ok {
-					fact.Events = append(fact.Events, event)
-				}
+				fact.Events, err = origin.OfChange(change)
 			}
 			if !yield(fact, err) || err != nil {
 				return

@@ -29,11 +29,17 @@ func (b *setBuild) fault(key, format string, args ...any) {
 // connectionName is one segment of a URL path that needs no escape.
 var connectionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
-// rooms stand first in the paths where Sluice itself answers, and no vendor. No connection has such a name.
+// rooms stand first in the paths where Sluice itself answers about a connection, and no vendor does. No connection has such a name.
 var rooms = []string{"aggregations", "scim"}
 
-// IsRoom tells whether the first segment of a path leads to Sluice itself.
+// IsRoom tells whether the first segment of a path leads to Sluice itself, and the next one names a connection.
 func IsRoom(segment string) bool { return slices.Contains(rooms, segment) }
+
+// ownPaths stand first in the paths of Sluice's own API, which is about no connection: versions and services of SailPoint's, and the sign-in.
+var ownPaths = []string{"beta", "v2024", "v2025", "v2026", "triggers", "trigger-subscriptions", "trigger-invocations", "oauth"}
+
+// IsOwnPath tells whether the first segment of a path leads to Sluice's own API.
+func IsOwnPath(segment string) bool { return slices.Contains(ownPaths, segment) }
 
 // connections compiles every connection, in the order of their names, so that faults are the same each time.
 func (b *setBuild) connections() {
@@ -45,7 +51,7 @@ func (b *setBuild) connections() {
 		if !connectionName.MatchString(name) {
 			b.fault(key, "%q cannot stand first in a URL path: use lower-case letters, digits and hyphens, a letter or digit first", name)
 		}
-		if IsRoom(name) {
+		if IsRoom(name) || IsOwnPath(name) {
 			b.fault(key, "%q stands first in the paths where Sluice itself answers: choose another name", name)
 		}
 		made := b.connection(key, name, &entry)

@@ -31,6 +31,7 @@ func (b *setBuild) settings() {
 		}
 	}
 	b.database()
+	b.events()
 	if s.Admin.Off {
 		return
 	}

@@ -8,7 +8,10 @@
 // engine: all that can be wrong in a configuration is found here, before anything live is touched.
 package connectors
 
-import "sluice/internal/strict"
+import (
+	"sluice/internal/strict"
+	"sluice/triggers"
+)
 
 // Set is one whole configuration, compiled. It is safe for any number of readers and never changes.
 type Set struct {
@@ -25,10 +28,20 @@ type Set struct {
 	Tracing     Tracing
 	Database    strict.Secret // postgres://…; the zero Secret: none
 	Leases      Leases        // zero without a database
-	Revision    string        // hash of everything that was read: part of every cache key
-	Files       []string      // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
+	Events      Events
+	Revision    string   // hash of everything that was read: part of every cache key
+	Files       []string // files and folders that this Set was read from, sorted: what a watcher watches; none is embedded
 
+	catalogue func() *triggers.Catalogue // made when it is first asked for
 	keys      map[[32]byte]*Consumer
 	byNetwork []*Consumer // those without keys
 	written   *mainFile   // as it runs, for Show
+}
+
+// Triggers returns what can be subscribed to: what is shipped, and the deployment's own.
+func (s *Set) Triggers() *triggers.Catalogue {
+	if s.catalogue == nil { // no file has been read
+		return triggers.Shipped()
+	}
+	return s.catalogue()
 }

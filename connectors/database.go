@@ -92,3 +92,11 @@ func (b *setBuild) database() {
 	}
 	b.set.Database, b.set.Leases = w.Database.Secret, Leases(*w.Leases)
 }
+
+// events compiles the API of event triggers. Whether its keys are keys is seen when they are read, because only cmd knows how they look.
+func (b *setBuild) events() {
+	b.set.Events = Events(b.written.Triggers)
+	if !b.set.Events.Seal.IsZero() {
+		b.hash.add("triggers.seal", []byte(b.set.Events.Seal.Reveal()))
+	}
+}

@@ -35,23 +35,35 @@ func (l *loader) readMain(fsys fs.FS, folder string) *file {
 	return l.parse(filepath.Join(folder, "sluice.yaml"), folder, data)
 }
 
-// readConnectors reads connectors/*.yaml, in the order of their names.
-func (l *loader) readConnectors(fsys fs.FS, folder string) []*file {
-	entries, err := fs.ReadDir(fsys, "connectors")
+// written is all files of a configuration.
+type written struct {
+	main     *file   // nil where it could not be read
+	vendors  []*file // connectors/*.yaml; of two of one name the later folder's holds
+	triggers []*file // triggers/*.yaml
+}
+
+// readFolder reads a whole folder.
+func (l *loader) readFolder(fsys fs.FS, folder string) written {
+	return written{l.readMain(fsys, folder), l.readAll(fsys, folder, "connectors"), l.readAll(fsys, folder, "triggers")}
+}
+
+// readAll reads the *.yaml of a folder within a configuration's, in the order of their names.
+func (l *loader) readAll(fsys fs.FS, folder, within string) []*file {
+	entries, err := fs.ReadDir(fsys, within)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		l.missing(filepath.Join(folder, "connectors"), err, "make it a folder that Sluice may read")
+		l.missing(filepath.Join(folder, within), err, "make it a folder that Sluice may read")
 	}
 	if err == nil {
-		l.watch(folder, filepath.Join(folder, "connectors"))
+		l.watch(folder, filepath.Join(folder, within))
 	}
 	var files []*file
 	for _, entry := range entries {
-		name := filepath.Join(folder, "connectors", entry.Name())
+		name := filepath.Join(folder, within, entry.Name())
 		switch path.Ext(entry.Name()) {
 		case ".yml":
 			l.faults = append(l.faults, strict.Fault{File: name, Message: "is not read: rename it so that it ends in .yaml"})
 		case ".yaml":
-			data, err := fs.ReadFile(fsys, path.Join("connectors", entry.Name()))
+			data, err := fs.ReadFile(fsys, path.Join(within, entry.Name()))
 			if err != nil {
 				l.missing(name, err, "let Sluice read it, or remove it")
 				continue
@@ -62,34 +74,42 @@ func (l *loader) readConnectors(fsys fs.FS, folder string) []*file {
 	return files
 }
 
-// readPath reads what LoadPath was given. Both results are nil when that cannot be told.
-func (l *loader) readPath(name string, shipped fs.FS) (main *file, own []*file) {
+// readPath reads what LoadPath was given, and nothing when that cannot be told.
+func (l *loader) readPath(name string, shipped fs.FS) (read written) {
 	info, err := os.Stat(name)
 	if err != nil {
 		l.missing(name, err, "name a folder with a sluice.yaml, a sluice.yaml, or a connector's file")
-		return nil, nil
+		return read
 	}
 	if info.IsDir() {
 		l.watch(name, name)
-		fsys := os.DirFS(name)
-		return l.readMain(fsys, name), l.readConnectors(fsys, name)
+		return l.readFolder(os.DirFS(name), name)
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
 		l.missing(name, err, "let Sluice read it")
-		return nil, nil
+		return read
 	}
 	folder := filepath.Dir(name)
-	read := l.parse(name, folder, data)
-	if isConnector(read.doc.Root()) {
-		return l.readMain(shipped, builtIn), []*file{read}
+	one := l.parse(name, folder, data)
+	switch root := one.doc.Root(); {
+	case isConnector(root):
+		return written{main: l.readMain(shipped, builtIn), vendors: []*file{one}}
+	case isTrigger(root):
+		return written{main: l.readMain(shipped, builtIn), triggers: []*file{one}}
 	}
-	return read, l.readConnectors(os.DirFS(folder), folder)
+	fsys := os.DirFS(folder)
+	return written{one, l.readAll(fsys, folder, "connectors"), l.readAll(fsys, folder, "triggers")}
 }
 
-// isConnector tells the two kinds of file apart by the keys that only one of them has.
+// isTrigger and isConnector tell the kinds of file apart by the keys that only one of them has.
+func isTrigger(root *strict.Node) bool { return root.Child("id") != nil || root.Child("input") != nil }
+
 func isConnector(root *strict.Node) bool {
 	names := root.Names()
+	if isTrigger(root) {
+		return false
+	}
 	for _, key := range []string{"listeners", "connections", "consumers", "admin", "views", "logging", "tracing"} {
 		if slices.Contains(names, key) {
 			return false

@@ -9,8 +9,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"sluice/internal/strict"
+	"sluice/triggers"
 )
 
 // Environment is what a configuration meets outside its files. The zero Environment overrides nothing and resolves no
@@ -38,7 +40,7 @@ func (e Environment) open(path string) (fs.File, error) {
 	return os.Open(path)
 }
 
-// Load reads sluice.yaml and connectors/*.yaml of fsys and returns the compiled Set, or every fault of all files and a nil
+// Load reads sluice.yaml, connectors/*.yaml and triggers/*.yaml of fsys and returns the compiled Set, or every fault of all files and a nil
 // Set. Relative paths of secrets and certificates start from env.Folder. The files of an embed.FS are nowhere on disk: they
 // are not in Set.Files, and their names begin with built-in unless env.Folder says otherwise.
 func Load(fsys fs.FS, env Environment) (*Set, strict.Faults) {
@@ -47,20 +49,20 @@ func Load(fsys fs.FS, env Environment) (*Set, strict.Faults) {
 	if _, embedded := fsys.(embed.FS); embedded && folder == "" {
 		folder = builtIn
 	}
-	main := l.readMain(fsys, folder)
-	return l.load(main, l.readConnectors(fsys, folder))
+	return l.load(l.readFolder(fsys, folder))
 }
 
-// LoadPath reads what an operator names: a folder (its sluice.yaml and connectors/*.yaml), a sluice.yaml (and the folder
-// connectors beside it) or a lone connector file. The shipped connectors are there as well; one of the same name replaces
-// them. A lone connector runs under the shipped sluice.yaml, so that it can be checked and its tests run.
+// LoadPath reads what an operator names: a folder (its sluice.yaml, connectors/*.yaml and triggers/*.yaml), a sluice.yaml (and the
+// folders connectors and triggers beside it) or a lone file of a connector or a trigger. The shipped connectors are there as well; one
+// of the same name replaces them. A lone file runs under the shipped sluice.yaml, so that it can be checked and its tests run.
 func LoadPath(path string, shipped fs.FS, env Environment) (*Set, strict.Faults) {
 	l := loader{env: env}
-	main, own := l.readPath(path, shipped)
-	if main == nil && len(own) == 0 {
+	read := l.readPath(path, shipped)
+	if read.main == nil && len(read.vendors) == 0 && len(read.triggers) == 0 {
 		return nil, l.sorted()
 	}
-	return l.load(main, append(l.readConnectors(shipped, builtIn), own...))
+	read.vendors = append(l.readAll(shipped, builtIn, "connectors"), read.vendors...)
+	return l.load(read)
 }
 
 // loader carries one load from the files to the Set.
@@ -72,7 +74,8 @@ type loader struct {
 	used   []string // environment variables that were a setting or a secret
 }
 
-func (l *loader) load(main *file, vendors []*file) (*Set, strict.Faults) {
+func (l *loader) load(read written) (*Set, strict.Faults) {
+	main, vendors := read.main, read.vendors
 	set := &Set{Connectors: map[string]*Connector{}, written: &mainFile{}, keys: map[[sha256.Size]byte]*Consumer{}}
 	if main != nil && main.broken {
 		main = nil
@@ -95,6 +98,8 @@ func (l *loader) load(main *file, vendors []*file) (*Set, strict.Faults) {
 		m.listeners()
 		m.consumers()
 	}
+	custom := l.customTriggers(read.triggers)
+	set.catalogue = sync.OnceValue(func() *triggers.Catalogue { return triggers.Shipped().With(custom...) })
 	l.unknownVariables(vendors)
 	if len(l.faults) > 0 {
 		return nil, l.sorted()

@@ -16,6 +16,7 @@ type mainFile struct {
 	Tracing     tracingEntry               `yaml:"tracing" jsonschema_description:"Where OpenTelemetry spans go."`
 	Database    databaseURL                `yaml:"database" jsonschema_description:"PostgreSQL, for several processes that share limits and work: a reference such as ${env:DATABASE_URL}, or a postgres:// URL without a password. Left out: SQLite in the data folder, if there is one."`
 	Leases      *leasesEntry               `yaml:"leases" jsonschema_description:"How processes on one database share limits."`
+	Triggers    triggersEntry              `yaml:"triggers" jsonschema_description:"The API of event triggers, and how what it keeps is sealed."`
 	Limits      boundsEntry                `yaml:"limits" jsonschema_description:"What one caller, one answer or one queue may take."`
 	Views       map[string]viewEntry       `yaml:"views" jsonschema_description:"Own ways to show limits, tokens and errors, beside the built-in sailpoint, seconds, http-date, ietf and raw."`
 	Consumers   map[string]consumerEntry   `yaml:"consumers" jsonschema_description:"Who may call. Left out: anybody, as long as every listener is on loopback."`
@@ -62,6 +63,20 @@ type boundsEntry struct {
 	BulkFloor    float64       `yaml:"bulk_floor" jsonschema:"minimum=0.01,maximum=0.9,default=0.1" jsonschema_description:"Share of the places at the vendor that bulk calls get while they wait, however urgent what waits beside them."`
 	IdleTimeout  time.Duration `yaml:"idle_timeout" jsonschema:"minimum=1s,default=2m" jsonschema_description:"A keep-alive connection without a request is closed after it."`
 	Shutdown     time.Duration `yaml:"shutdown" jsonschema:"default=30s" jsonschema_description:"How long requests may finish after a stop was asked for."`
+}
+
+type triggersEntry struct {
+	Seal            strict.Secret  `yaml:"seal" jsonschema_description:"The key that seals the secrets of subscriptions, or several with white space between them, the newest first; sluice keys create-seal makes one. Left out: the file seal.key in the data folder, which is made when it is needed."`
+	Calls           int            `yaml:"calls" jsonschema:"minimum=1,default=100" jsonschema_description:"Calls that one client may make to one version of the API within window."`
+	Window          time.Duration  `yaml:"window" jsonschema:"minimum=1ms,default=10s" jsonschema_description:"See calls."`
+	Token           time.Duration  `yaml:"token" jsonschema:"minimum=1s,default=12m29s" jsonschema_description:"How long a token of a client is good."`
+	FireAndForget   int            `yaml:"fire_and_forget" jsonschema:"minimum=1,default=50" jsonschema_description:"Subscriptions that a trigger may have which waits for no answer."`
+	RequestResponse int            `yaml:"request_response" jsonschema:"minimum=1,default=1" jsonschema_description:"Subscriptions that a trigger may have which waits for an answer."`
+	URL             string         `yaml:"url" jsonschema:"pattern=^(https?://[^/ ]+(/[^ ]*)?)?$,example=https://sluice.example" jsonschema_description:"How receivers reach this Sluice: callback URLs begin with it. Left out: the address of the listener main."`
+	AllowNetworks   []netip.Prefix `yaml:"allow_networks" jsonschema_description:"Private networks in which receivers may be."`
+	Keep            time.Duration  `yaml:"keep" jsonschema:"minimum=1m,default=168h" jsonschema_description:"How long the record of an invocation is kept that is delivered."`
+	KeepDead        time.Duration  `yaml:"keep_dead" jsonschema:"minimum=1m,default=720h" jsonschema_description:"How long the record of an invocation is kept that is dead: as long it can be replayed."`
+	KeepMost        int            `yaml:"keep_most" jsonschema:"minimum=1000,default=1000000" jsonschema_description:"How many invocations that are over are kept at the most."`
 }
 
 type viewEntry struct {

@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"net/netip"
 	"time"
 
 	"sluice/internal/strict"
@@ -49,4 +50,18 @@ type Tracing struct {
 	Endpoint string                   // OTLP over HTTP; "" = no tracing
 	Ratio    float64                  // share of requests without a sampled parent that are traced, 0 to 1
 	Headers  map[string]strict.Secret // sent with each export
+}
+
+// Events is the API of event triggers.
+type Events struct {
+	Seal            strict.Secret // keys that seal secrets, the newest first; the zero Secret: those of the data folder
+	Calls           int           // of one client, to one version, within Window
+	Window          time.Duration
+	Token           time.Duration // how long a token is good
+	FireAndForget   int           // subscriptions that a trigger may have
+	RequestResponse int
+	URL             string         // with which callback URLs begin; "": the address of the listener main
+	AllowNetworks   []netip.Prefix // private networks in which receivers may be
+	Keep, KeepDead  time.Duration  // the record of what is delivered, and of what is dead
+	KeepMost        int            // of what is over
 }

@@ -35,7 +35,8 @@ type Front struct {
 	lastID    atomic.Uint64
 	inFlight  atomic.Int64
 	hangups   *hangups
-	room      atomic.Pointer[Room] // nil: nobody is in
+	room      atomic.Pointer[Room]   // nil: nobody is in
+	own       atomic.Pointer[ownWay] // nil: there is no API
 }
 
 // NewFront returns a door to upstreams. Calls end when ctx does.
@@ -147,14 +148,20 @@ func (f *Front) request(c *fasthttp.RequestCtx, gen *generation, listener string
 	host := string(c.Request.Header.Host())
 	place, err := locate(gen, listener, host, string(c.Request.Header.RequestURI()))
 	call.answers = place.room
+	if place.own {
+		call.answers = ownName
+	}
 	if err != nil {
 		if fault.Of(err).Status == http.StatusBadRequest {
 			turnAway(c)
 		}
 		return nil, nil, err
 	}
-	up := place.upstream
 	call.Remote = remoteOf(c)
+	if place.own {
+		return f.ownRequest(c, call, gen.set, place, host)
+	}
+	up := place.upstream
 	call.Connection = up.connection
 	header, err := wire.FromRequest(&c.Request.Header)
 	if err != nil { // wellFormed is no laxer; what slips through it must not go on as the engine read it

@@ -45,8 +45,8 @@ func writeFault(c *fasthttp.RequestCtx, call *Call, r *http.Request, why *fault.
 		if call.View != nil {
 			style = call.View.Errors
 		}
-		if call.answers == "scim" { // whose clients read no other
-			style = "scim"
+		if call.answers == "scim" || call.answers == ownName { // whose clients read no other
+			style = call.answers
 		}
 	}
 	h["X-Sluice-Stage"] = []string{why.Stage}
@@ -97,6 +97,8 @@ func (b faultBody) render(style string, why *fault.Error) (text []byte, kind str
 		return []byte(why.Message + "\n"), "text/plain; charset=utf-8"
 	case "scim":
 		return b.scim(), "application/scim+json"
+	case ownName:
+		return b.own(), "application/json"
 	case "problem":
 		b.Type, b.Title, b.Detail, b.Message = "about:blank", http.StatusText(why.Status), b.Message, ""
 		kind = "application/problem+json"

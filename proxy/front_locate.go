@@ -20,6 +20,7 @@ type place struct {
 	hasQuery bool
 	view     string
 	room     string // where Sluice itself answers about the upstream's connection; "" = the vendor does
+	own      bool   // it is Sluice's own API, which is about no connection
 }
 
 // locate finds the connection of a request: the one that owns the listener, the one that owns the host name, or the one that the
@@ -44,6 +45,10 @@ func locate(gen *generation, listener, host, target string) (place, error) {
 		p.view = p.view[1:]
 	}
 	name, path := firstSegment(rest)
+	if p.view == "" && connectors.IsOwnPath(name) {
+		p.own = true
+		return p, nil
+	}
 	if connectors.IsRoom(name) {
 		err := p.roomAt(gen, name, path)
 		return p, err

@@ -23,7 +23,7 @@ import (
 // ErrRevision: the snapshot was committed by another run meanwhile; ErrUnfinished: a partition is not done; ErrState: the run is not
 // running, which after an error of the connection may mean that this very commit was done.
 func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64, facts iter.Seq2[aggregation.Fact, error], closing aggregation.Closing) error {
-	return db.write(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
+	err := db.write(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
 		var scope int64
 		steps := []struct {
 			name string
@@ -31,9 +31,9 @@ func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64,
 		}{
 			{"run", func() (err error) { scope, err = db.complete(ctx, t, run, closing); return err }},
 			{"revision", func() error { return raise(ctx, t, scope, expected) }},
-			{"facts", func() error { return apply(ctx, t, scope, run, facts) }},
+			{"facts", func() error { return db.apply(ctx, t, scope, run, facts) }},
 			{"hashes", func() error { return takeHashes(ctx, t, scope, run) }},
-			{"events", func() error { return emit(ctx, t, closing.Events) }},
+			{"events", func() error { return db.emit(ctx, t, closing.Events) }},
 		}
 		for _, s := range steps {
 			if err := db.step("before " + s.name); err != nil {
@@ -45,6 +45,10 @@ func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64,
 		}
 		return db.step("before commit")
 	})
+	if err == nil {
+		db.wake.tell()
+	}
+	return err
 }
 
 // complete marks the run, which locks it, and finds its scope.
@@ -94,7 +98,7 @@ func raise(ctx context.Context, t tx, scope, expected int64) error {
 }
 
 // apply writes facts a hundred at a time.
-func apply(ctx context.Context, t tx, scope int64, run aggregation.RunID, facts iter.Seq2[aggregation.Fact, error]) error {
+func (db *DB) apply(ctx context.Context, t tx, scope int64, run aggregation.RunID, facts iter.Seq2[aggregation.Fact, error]) error {
 	batch := make([]aggregation.Fact, 0, mostRows)
 	for fact, err := range facts {
 		if err != nil {
@@ -104,16 +108,16 @@ func apply(ctx context.Context, t tx, scope int64, run aggregation.RunID, facts 
 			return err
 		}
 		if batch = append(batch, fact); len(batch) == mostRows {
-			if err := applyBatch(ctx, t, scope, run, batch); err != nil {
+			if err := db.applyBatch(ctx, t, scope, run, batch); err != nil {
 				return err
 			}
 			batch = batch[:0]
 		}
 	}
-	return applyBatch(ctx, t, scope, run, batch)
+	return db.applyBatch(ctx, t, scope, run, batch)
 }
 
-func applyBatch(ctx context.Context, t tx, scope int64, run aggregation.RunID, batch []aggregation.Fact) error {
+func (db *DB) applyBatch(ctx context.Context, t tx, scope int64, run aggregation.RunID, batch []aggregation.Fact) error {
 	var kept []aggregation.Change
 	var gone []any
 	var events []triggers.Event
@@ -136,7 +140,7 @@ func applyBatch(ctx context.Context, t tx, scope int64, run aggregation.RunID, b
 			return err
 		}
 	}
-	return emit(ctx, t, events)
+	return db.emit(ctx, t, events)
 }
 
 // put writes at most a hundred accounts that are new or changed, each with the row hash and the time with which it was read: noted

@@ -33,6 +33,13 @@ var tables = []table{
 	{"staged", 2, []string{"run", "id", "account", "row_hash", "read_at", "doc", "pending"}},
 	{"warnings", 2, []string{"run", "text"}},
 	{"failures", 2, []string{"run", "id", "reason", "at"}},
+	{"subscriptions", 1, []string{"id", "trigger_id", "name", "enabled", "paused", "doc", "sealed", "version", "created_seq", "owner", "lease_until", "generation"}},
+	{"invocations", 1, []string{"seq", "id", "subscription", "trigger_id", "subject", "event", "test", "data", "content", "state", "attempts", "tries", "due", "created", "completed",
+		"deadline", "secret", "reason", "output", "fault"}},
+	{"attempts", 2, []string{"invocation", "n", "time", "took", "status", "answer", "outcome", "reason"}},
+	{"filtered_counts", 1, []string{"subscription", "n"}},
+	{"filtered", 2, []string{"subscription", "seq", "reason"}},
+	{"clients", 1, []string{"id", "name", "hash", "scopes", "created", "revoked"}},
 	{"events", 1, []string{"seq", "id", "tenant", "type", "source", "subject", "time", "data"}},
 }
 

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/aggregation"
+	"sluice/internal/client"
 	"sluice/store"
 	"sluice/store/storetest"
 	"sluice/triggers"
@@ -21,6 +23,11 @@ func full(t *testing.T, db *store.DB) (open aggregation.Run) {
 	ctx := t.Context()
 	run := staged(t, db, 1200)
 	if err := db.Commit(ctx, run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{Events: []triggers.Event{{ID: "completed"}}}); err != nil {
+		t.Fatal(err)
+	}
+	delivered(t, db)
+	c, _ := client.New("iga", []string{client.All}, time.Unix(1, 0))
+	if err := db.CreateClient(ctx, c); err != nil {
 		t.Fatal(err)
 	}
 	open = staged(t, db, 7)
@@ -38,6 +45,32 @@ func full(t *testing.T, db *store.DB) (open aggregation.Run) {
 		t.Fatal(err)
 	}
 	return open
+}
+
+// delivered has a subscription whose first invocation was sent, and one whose filter let nothing through.
+func delivered(t *testing.T, db *store.DB) {
+	t.Helper()
+	ctx, none := t.Context(), func([]triggers.Subscription) error { return nil }
+	filter := "$.nothing"
+	for _, s := range []triggers.Subscription{{ID: "s", TriggerID: "t", Enabled: true}, {ID: "f", TriggerID: "t", Enabled: true, Filter: &filter}} {
+		if err := db.CreateSubscription(ctx, s, none); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Emit(ctx, triggers.Event{ID: "told", Type: "t", Subject: "a"}, triggers.Event{ID: "told too", Type: "t", Subject: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	claim, err := db.ClaimSubscription(ctx, "s", "a", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := db.NextDeliveries(ctx, claim, 9)
+	if err != nil || len(next) != 2 {
+		t.Fatalf("deliveries: got %+v, %v, want 2", next, err)
+	}
+	if err := db.Settle(ctx, claim, []triggers.Result{{Seq: next[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 1, Status: 200}}}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestMove(t *testing.T) {

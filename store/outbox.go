@@ -2,7 +2,12 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 
 	"sluice/triggers"
 )
@@ -31,31 +36,197 @@ func (db *DB) Events(ctx context.Context, after int64, limit int) (events []Numb
 	return events, err
 }
 
-// Emit writes events to the outbox. One whose id is there already was told before, and is left out.
+// Emit writes events to the outbox, and an invocation for each subscription that one goes to. One whose id is there already was told before,
+// and is left out.
 func (db *DB) Emit(ctx context.Context, events ...triggers.Event) error {
-	return db.write(ctx, "write to the outbox", func(t tx) error { return emit(ctx, t, events) })
+	err := db.write(ctx, "write to the outbox", func(t tx) error { return db.emit(ctx, t, events) })
+	if err == nil {
+		db.wake.tell()
+	}
+	return err
 }
 
 // mostEventID is the length of an event's id, as triggers.Event has it.
 const mostEventID = 64
 
-func emit(ctx context.Context, t tx, events []triggers.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
+// emit writes events and their invocations. Whoever calls it tells db.wake when the transaction is over.
+func (db *DB) emit(ctx context.Context, t tx, events []triggers.Event) error {
 	for _, e := range events {
 		if err := checkID(e.ID); err != nil || len(e.ID) > mostEventID {
 			return fmt.Errorf("event %q of type %s: its id must have 1 to %d characters", e.ID, e.Type, mostEventID)
 		}
 	}
-	last, err := next(ctx, t, "event", len(events))
+	for some := range slices.Chunk(events, mostRows) {
+		if err := db.emitSome(ctx, t, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) emitSome(ctx context.Context, t tx, events []triggers.Event) error {
+	last, err := next(ctx, t, "event", len(events)) // first: whoever emits waits here for others, and sees what they have told
 	if err != nil {
 		return err
 	}
-	seq := last - int64(len(events))
-	return insert(ctx, t, "INSERT INTO events (seq, id, tenant, type, source, subject, time, data)", " ON CONFLICT (id) DO NOTHING", events,
-		func(e triggers.Event) []any {
-			seq++
-			return []any{seq, e.ID, e.Tenant, e.Type, e.Source, e.Subject, micros(e.Time), textOrNull(e.Data)}
+	fresh, err := untold(ctx, t, events)
+	if err != nil || len(fresh) == 0 {
+		return err
+	}
+	first := last - int64(len(events)) + 1
+	seq := first - 1
+	err = insert(ctx, t, "INSERT INTO events (seq, id, tenant, type, source, subject, time, data)", "", fresh, func(e triggers.Event) []any {
+		seq++
+		return []any{seq, e.ID, e.Tenant, e.Type, e.Source, e.Subject, micros(e.Time), textOrNull(e.Data)}
+	})
+	if err != nil {
+		return err
+	}
+	return db.routeAll(ctx, t, first, fresh)
+}
+
+// untold are those events whose ids are not there yet, each once.
+func untold(ctx context.Context, t tx, events []triggers.Event) ([]triggers.Event, error) {
+	told := make(map[string]bool, len(events))
+	ids := make([]any, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	err := t.each(ctx, "SELECT id FROM events WHERE id IN ("+marks(len(ids))+")", ids, func(scan scan) error {
+		var id string
+		err := scan(&id)
+		told[id] = true
+		return err
+	})
+	fresh := make([]triggers.Event, 0, len(events))
+	for _, e := range events {
+		if !told[e.ID] {
+			told[e.ID] = true
+			fresh = append(fresh, e)
+		}
+	}
+	return fresh, err
+}
+
+// newInvocation is an invocation that is to be kept.
+type newInvocation struct {
+	id, subscription string
+	event            triggers.Event
+	seq              int64 // of the event; 0 of a test
+	test             bool
+	content          any
+	secret           string
+}
+
+// filteredOut is an event that a subscription's filter did not let through.
+type filteredOut struct {
+	subscription, why string
+	seq               int64
+}
+
+// routeAll makes an invocation for each subscription that an event goes to, and leaves a trace of those whose filter it did not pass.
+func (db *DB) routeAll(ctx context.Context, t tx, first int64, events []triggers.Event) error {
+	routes, err := db.router.at(ctx, t)
+	if err != nil || len(routes) == 0 {
+		return err
+	}
+	var made []newInvocation
+	var left []filteredOut
+	for i, e := range events {
+		payload := decoded{data: e.Data}
+		for _, route := range routes[e.Type] {
+			seq := first + int64(i)
+			if passes, why := payload.passes(route.passes); !passes {
+				left = append(left, filteredOut{route.subscription, why, seq})
+				continue
+			}
+			made = append(made, newInvocation{
+				id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e, seq: seq, secret: newSecret(),
+			})
+		}
+	}
+	if err := db.keepInvocations(ctx, t, made); err != nil {
+		return err
+	}
+	return keepFiltered(ctx, t, left)
+}
+
+// atOnce is when an invocation is due that was not sent yet. It is no time, so that their order is that of their numbers even where a clock
+// was set back.
+const atOnce = int64(0)
+
+// keepInvocations writes invocations that are due at once, numbered in their order.
+func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) error {
+	if len(made) == 0 {
+		return nil
+	}
+	now, err := db.now(ctx, t)
+	if err != nil {
+		return err
+	}
+	last, err := next(ctx, t, "invocation", len(made))
+	if err != nil {
+		return err
+	}
+	number, at := last-int64(len(made)), micros(now)
+	return insert(ctx, t, `INSERT INTO invocations (seq, id, subscription, trigger_id, subject, event, test, data, content,
+		state, attempts, tries, due, created, completed, deadline, secret, reason, output, fault)`, "", made, func(n newInvocation) []any {
+		number++
+		var data any
+		if n.seq == 0 {
+			data = string(n.event.Data)
+		}
+		return []any{number, n.id, n.subscription, n.event.Type, n.event.Subject, n.seq, bit(n.test), data, n.content,
+			string(triggers.Waiting), int64(0), int64(0), atOnce, at, int64(0), int64(0), n.secret, "", nil, ""}
+	})
+}
+
+// mostFiltered is how many of the events that a filter did not let through are remembered with the reason.
+const mostFiltered = 20
+
+// keepFiltered counts, and remembers the last.
+func keepFiltered(ctx context.Context, t tx, left []filteredOut) error {
+	of := map[string][]filteredOut{}
+	for _, f := range left {
+		of[f.subscription] = append(of[f.subscription], f)
+	}
+	for _, id := range slices.Sorted(maps.Keys(of)) {
+		all := of[id]
+		if _, err := t.exec(ctx, "INSERT INTO filtered_counts (subscription, n) VALUES (?, ?) ON CONFLICT (subscription) DO UPDATE SET n = filtered_counts.n + excluded.n",
+			id, int64(len(all))); err != nil {
+			return err
+		}
+		recent := all[max(0, len(all)-mostFiltered):]
+		err := insert(ctx, t, "INSERT INTO filtered (subscription, seq, reason)", " ON CONFLICT DO NOTHING", recent, func(f filteredOut) []any {
+			return []any{f.subscription, f.seq, clean(f.why)}
 		})
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `DELETE FROM filtered WHERE subscription = ? AND seq <= (
+			SELECT seq FROM filtered WHERE subscription = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)`, id, id, int64(mostFiltered))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invocationID derives an invocation's id from what it is of, in the form of a UUID of version 8 (RFC 9562).
+func invocationID(event, subscription string) string {
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%d:%s%s", len(event), event, subscription)))
+	return uuid(sum[:16], 8)
+}
+
+// newSecret is a UUID of version 4, as SailPoint's secrets of invocations are.
+func newSecret() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return uuid(b[:], 4)
+}
+
+func uuid(b []byte, version byte) string {
+	b[6], b[8] = b[6]&0x0f|version<<4, b[8]&0x3f|0x80
+	text := hex.EncodeToString(b)
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }

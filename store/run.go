@@ -100,7 +100,7 @@ func (db *DB) MoveRun(ctx context.Context, id aggregation.RunID, to aggregation.
 				return err
 			}
 		}
-		return emit(ctx, t, events)
+		return db.emit(ctx, t, events)
 	})
 }
 

@@ -1,5 +1,9 @@
-// Package triggers is about facts: what an event is, and later who is told of it. Everybody makes events, and nobody need know who acts on
-// them, so this package lies at the bottom of the house and imports nothing of ours but internal/fault.
+// Package triggers is about facts: what an event is, which kinds of events there are, and later who is told of them. Everybody makes events,
+// and nobody need know who acts on them, so this package lies at the bottom of the house and imports nothing of ours but internal/fault and
+// internal/strict.
+//
+// The catalogue says of each trigger what its payload is made of. A file of catalogue/ describes it once, in a compact form, and both the
+// JSON Schema that SailPoint's API serves and an Avro schema are made of that; a deployment's own triggers are files of the same form.
 package triggers
 
 import (
@@ -25,9 +29,19 @@ const (
 	IdentityCreated              = "idn:identity-created"
 	IdentityAttributesChanged    = "idn:identity-attributes-changed"
 	IdentityDeleted              = "idn:identity-deleted"
+	AccountCreated               = "idn:account-created"
+	AccountUpdated               = "idn:account-updated"
+	AccountDeleted               = "idn:account-deleted"
+	AccountAttributesChanged     = "idn:account-attributes-changed"
 	AccountAggregationCompleted  = "idn:account-aggregation-completed"
 	AggregationAccountsCollected = "idn:aggregation-accounts-collected"
 )
 
 // AggregationHeld is ours: a run found so much gone or changed at once that an operator must approve it.
 const AggregationHeld = "sluice:aggregation-held"
+
+// What operators are told of subscriptions.
+const (
+	SubscriptionPaused  = "sluice:subscription-paused"  // its receiver does not work, and is left alone for a while
+	SubscriptionResumed = "sluice:subscription-resumed" // it works again
+)

@@ -30,11 +30,11 @@ type aggregateHouse struct {
 func storeOptions(set *connectors.Set, data string) (store.Options, error) {
 	switch {
 	case !set.Database.IsZero():
-		return store.Options{URL: set.Database.Reveal()}, nil
+		return forTriggers(set, store.Options{URL: set.Database.Reveal()}), nil
 	case data == "":
 		return store.Options{}, usagef("there is no database: name a data folder with --data, or a configuration with database with --config")
 	}
-	return store.Options{Dir: data}, nil
+	return forTriggers(set, store.Options{Dir: data}), nil
 }
 
 // openAggregates opens the house without working. Logs go to log.

@@ -26,8 +26,12 @@ func TestAggregateTellsWhatChanged(t *testing.T) {
 		}
 		b.sameAsVendor(h)
 		events, last := b.events(h, 0)
-		if n := len(events[triggers.IdentityCreated]); n != 60 || len(events[triggers.AccountAggregationCompleted]) != 1 {
-			b.Errorf("events: got %d created and %d completed, want 60 and 1", n, len(events[triggers.AccountAggregationCompleted]))
+		for kind, want := range map[string]int{
+			triggers.IdentityCreated: 60, triggers.AccountCreated: 60, triggers.AccountAggregationCompleted: 1, triggers.AggregationAccountsCollected: 1,
+		} {
+			if n := len(events[kind]); n != want || len(events) != 4 {
+				b.Errorf("%s: got %d events, and %d types; want %d of 4 types", kind, n, len(events), want)
+			}
 		}
 
 		b.read(h)
@@ -53,7 +57,10 @@ func TestAggregateTellsWhatChanged(t *testing.T) {
 			b.Errorf("counts: got %+v, want one new, one changed, one gone of 60", c)
 		}
 		events, _ = b.events(h, last)
-		for kind, id := range map[string]string{triggers.IdentityCreated: born.UID, triggers.IdentityAttributesChanged: ids[0], triggers.IdentityDeleted: ids[1]} {
+		for kind, id := range map[string]string{
+			triggers.IdentityCreated: born.UID, triggers.IdentityAttributesChanged: ids[0], triggers.IdentityDeleted: ids[1],
+			triggers.AccountCreated: born.UID, triggers.AccountAttributesChanged: ids[0], triggers.AccountUpdated: ids[0], triggers.AccountDeleted: ids[1],
+		} {
 			if got := events[kind]; len(got) != 1 || got[0].Subject != id {
 				b.Errorf("%s: got %+v, want one of %s", kind, got, id)
 			}

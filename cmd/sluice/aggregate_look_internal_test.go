@@ -11,7 +11,7 @@ import (
 	"sluice/triggers"
 )
 
-// events are those after a sequence number, by type.
+// events are those after a sequence number, by type. Each must be what its trigger says that it is.
 func (b *aggregateBench) events(h *aggregateHouse, after int64) (byType map[string][]triggers.Event, last int64) {
 	b.Helper()
 	all, err := h.db.Events(b.Context(), after, 100000)
@@ -21,6 +21,9 @@ func (b *aggregateBench) events(h *aggregateHouse, after int64) (byType map[stri
 	byType, last = map[string][]triggers.Event{}, after
 	for _, e := range all {
 		byType[e.Type], last = append(byType[e.Type], e.Event), e.Seq
+		if trigger := triggers.Shipped().Trigger(e.Type); trigger == nil || trigger.CheckInput(e.Data) != nil {
+			b.Errorf("event %s: got %s, want a trigger of the catalogue whose schema it fits", e.Type, e.Data)
+		}
 	}
 	return byType, last
 }

@@ -38,6 +38,7 @@ type App struct {
 	database  *database      // nil: there is none
 	writes    *writes        // nil: there is no database
 	node      *aggregateNode // nil: there is no database
+	delivers  *delivering    // nil: there is no database
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
 	halt      context.CancelCauseFunc // ends every call at once
@@ -102,7 +103,12 @@ func (a *App) build(ctx context.Context, set *connectors.Set, folder string) (er
 	a.front, a.halt = proxy.NewFront(calls, a.upstreams), halt
 	if a.database != nil {
 		a.letRead(a.database.DB)
+		if err := a.letSubscribe(set, a.database.DB, folder); err != nil {
+			halt(err)
+			return err
+		}
 		a.node = newAggregateNode(a.database.DB, a.upstreams, a.log)
+		a.delivers = newDelivering(set, a.upstreams.Set, a.database.DB, a.mainURL, a.log)
 	}
 	if err := a.apply(ctx, set); err != nil {
 		halt(err)
@@ -185,6 +191,7 @@ func (a *App) Run(ctx context.Context) error {
 		watcher.Go(func() { a.database.keep(watch) })
 		watcher.Go(func() { a.writes.keep(watch) })
 		a.node.begin(ctx, !a.database.shared)
+		watcher.Go(func() { a.delivers.run(watch) })
 		schedule := &scheduler{db: a.database.DB, set: a.upstreams.Set, start: a.node.runner.Start, log: a.log}
 		watcher.Go(func() { schedule.keep(watch) })
 	}

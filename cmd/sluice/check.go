@@ -46,7 +46,7 @@ func checkCommand(env environment) *cobra.Command {
 		Use:   "check [PATH]",
 		Short: "Say all that is wrong with a configuration, and run its connectors' tests",
 		Long: `Read a configuration the way serve does, without taking it into force, and run the tests block of every connector: what a
-caller gets for a recorded answer of the vendor. PATH is a folder, a sluice.yaml or a lone connector file; it stands for --config.
+caller gets for a recorded answer of the vendor. PATH is a folder, a sluice.yaml, or a lone file of a connector or a trigger; it stands for --config.
 Every fault is printed as file:line:column: key: what is wrong and what would be right. Exits with 1 when there is any.`,
 		Args: cobra.MaximumNArgs(1),
 	}

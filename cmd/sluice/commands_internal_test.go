@@ -45,6 +45,7 @@ func TestUsageExitsWithTwo(t *testing.T) {
 		{"health --url ftp://x", "must be like http://127.0.0.1:8081"},
 		{"health --config nowhere", "name it with --url"},
 		{"limits --url ftp://x", "must be like http://127.0.0.1:8081"},
+		{"filter try", "accepts between 1 and 2 arg(s)"},
 		{"limits a b", "accepts at most 1 arg(s)"},
 	} {
 		code, out, errs := command(t, nil, strings.Fields(c.args)...)
@@ -57,7 +58,7 @@ func TestUsageExitsWithTwo(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	t.Parallel()
 	code, out, errs := command(t, nil)
-	for _, name := range []string{"serve", "check", "try", "demo", "mock", "connectors", "keys", "config", "health", "limits", "version", "completion"} {
+	for _, name := range []string{"serve", "check", "try", "demo", "mock", "connectors", "triggers", "keys", "config", "health", "limits", "filter", "version", "completion"} {
 		if !regexp.MustCompile(`(?m)^  ` + name + ` +\S`).MatchString(out) {
 			t.Errorf("got no %s in the help (exit code %d, %s):\n%s", name, code, errs, out)
 		}

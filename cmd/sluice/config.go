@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sluice/connectors"
+	"sluice/triggers"
 )
 
 func configCommand(env environment) *cobra.Command {
@@ -18,16 +19,15 @@ func configCommand(env environment) *cobra.Command {
 
 func configSchemaCommand(env environment) *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema [sluice|connector]",
-		Short:     "Print the JSON Schema of sluice.yaml or of a connector's file, for editors",
+		Use:       "schema [sluice|connector|trigger]",
+		Short:     "Print the JSON Schema of sluice.yaml, of a connector's or of a trigger's file, for editors",
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"sluice", "connector"},
+		ValidArgs: []string{"sluice", "connector", "trigger"},
 		RunE: func(_ *cobra.Command, args []string) error {
-			schema := connectors.MainSchema
-			if len(args) > 0 && args[0] == "connector" {
-				schema = connectors.ConnectorSchema
-			}
-			text, err := schema()
+			kind := append(args, "sluice")[0]
+			text, err := map[string]func() ([]byte, error){
+				"sluice": connectors.MainSchema, "connector": connectors.ConnectorSchema, "trigger": triggers.FileSchema,
+			}[kind]()
 			if err != nil {
 				return fmt.Errorf("write the schema: %w", err)
 			}

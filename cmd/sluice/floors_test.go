@@ -33,14 +33,20 @@ var floors = []room{
 	{"transforms", nil},
 	{"configs", nil},
 	{"mocks/...", nil},
+	{"internal/addresses", nil},
 	{"internal/fault", nil},
 	{"internal/strict", nil},
-	{"triggers", []string{"internal/fault"}},
+	{"internal/seal", nil},
+	{"internal/client", nil},
+	{"triggers", []string{"internal/fault", "internal/strict"}},
+	{"triggers/filter", nil},
+	{"triggers/send", []string{"internal/addresses", "internal/fault", "triggers"}},
+	{"triggers/dispatch", []string{"triggers"}},
 	// floor 2
-	{"connectors", []string{"transforms", "internal/fault", "internal/strict"}},
+	{"connectors", []string{"transforms", "triggers", "internal/fault", "internal/strict"}},
 	// floor 3
 	{"proxy", []string{"connectors", "transforms", "internal/fault", "proxy/..."}},
-	{"proxy/wire", []string{"internal/fault"}},
+	{"proxy/wire", []string{"internal/addresses", "internal/fault"}},
 	{"proxy/pace", []string{"internal/fault", "proxy/pace/..."}},
 	{"proxy/pace/lease/leasetest", []string{"proxy/pace/lease"}},
 	{"proxy/pace/...", nil},
@@ -50,8 +56,8 @@ var floors = []room{
 	{"approvals", []string{"triggers", "connectors", "internal/fault"}},
 	{"aggregation", []string{"connectors", "transforms", "triggers", "internal/fault"}},
 	// floor 4
-	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "workflows"}},
-	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/fault", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
+	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "triggers/dispatch", "workflows"}},
+	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
 	{"web/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/...", "proxy/...", "transforms", "triggers", "web/...", "workflows"}},
 	// floor 5
 	{"cmd/...", []string{"..."}},
@@ -69,6 +75,7 @@ var leaves = []struct {
 	rooms []string
 }{
 	{"HTTP by Fiber and fasthttp", []string{"github.com/gofiber", "github.com/valyala/fasthttp"}, []string{"proxy", "proxy/wire", "web/...", "cmd/sluice-bench"}},
+	{"brokers and clouds", []string{"github.com/aws", "github.com/Azure/go-amqp", "github.com/nats-io", "github.com/twmb/franz-go"}, []string{"triggers/send"}},
 	{"SQL and the queue", []string{"database/sql", "modernc.org/sqlite", "github.com/jackc", "github.com/pressly/goose", "github.com/riverqueue"}, []string{"store/..."}},
 }
 
@@ -118,6 +125,7 @@ func TestFloorsRefuse(t *testing.T) {
 		"Fiber in pace":       {listed{ImportPath: "sluice/proxy/pace", Imports: []string{"github.com/gofiber/fiber/v2"}}, "HTTP by Fiber and fasthttp"},
 		"fasthttp in a mock":  {listed{ImportPath: "sluice/mocks/okta", XTestImports: []string{"github.com/valyala/fasthttp/fasthttputil"}}, "HTTP by Fiber and fasthttp"},
 		"SQL in cmd":          {listed{ImportPath: "sluice/cmd/sluice", Imports: []string{"database/sql"}}, "SQL and the queue"},
+		"Kafka in a trigger":  {listed{ImportPath: "sluice/triggers", Imports: []string{"github.com/twmb/franz-go/pkg/kgo"}}, "brokers and clouds"},
 		"a folder nobody set": {listed{ImportPath: "sluice/plugins"}, "plugins stands in no row"},
 	} {
 		t.Run(name, func(t *testing.T) {

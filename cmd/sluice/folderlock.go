@@ -22,6 +22,7 @@ const (
 	doesAggregate = "aggregate"     // works at them until its own run is over
 	doesMigrate   = "migrate"
 	doesMove      = "store move"
+	doesReseal    = "keys rotate-seal"
 )
 
 // errHeld is the word of a lock that another process has.
@@ -42,7 +43,7 @@ func (e *heldError) Error() string {
 		return in + " (serve); stop that one, or name another folder with --data"
 	case doesAggregate:
 		return in + " (aggregate), which works at a run of its own; wait until that is over, or begin yours there with --leave: it goes on when the next process works at aggregations in the folder"
-	case doesMigrate, doesMove:
+	case doesMigrate, doesMove, doesReseal:
 		return in + " (" + e.does + "); try again when that is over"
 	}
 	return in + "; stop that one, or name another folder with --data"

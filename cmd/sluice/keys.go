@@ -10,8 +10,8 @@ import (
 )
 
 func keysCommand(env environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Access keys of consumers"}
-	cmd.AddCommand(keysCreateCommand(env))
+	cmd := &cobra.Command{Use: "keys", Short: "Access keys of consumers, and keys that seal secrets"}
+	cmd.AddCommand(keysCreateCommand(env), keysCreateSealCommand(env), keysRotateSealCommand(env))
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"reflect"
 	"time"
 
 	"sluice/connectors"
@@ -70,6 +71,9 @@ func (a *App) lasting(set *connectors.Set) (faults strict.Faults) {
 	if set.Leases != runs.Leases && set.Database.IsZero() == runs.Database.IsZero() {
 		faults = append(faults, a.source.faultf("leases", "are others than when this process started, which needs a restart: restart sluice, and all others on its database, or put back what was there"))
 	}
+	if !sameEvents(set.Events, runs.Events) {
+		faults = append(faults, a.source.faultf("triggers", "is other than when this process started, which needs a restart: restart sluice, or put back what was there"))
+	}
 	return faults
 }
 
@@ -107,4 +111,10 @@ func (a *App) reloadOn(ctx context.Context, signals <-chan os.Signal) {
 			_ = a.Reload(ctx, s.String()) // logged and counted there
 		}
 	}
+}
+
+func sameEvents(a, b connectors.Events) bool {
+	seals := a.Seal.Equal(b.Seal)
+	a.Seal, b.Seal = strict.Secret{}, strict.Secret{}
+	return seals && reflect.DeepEqual(a, b)
 }

@@ -65,7 +65,7 @@ func (s source) String() string {
 func sourceFlag(cmd *cobra.Command, env environment) *source {
 	s := &source{vars: env.vars}
 	cmd.Flags().StringVarP(&s.path, "config", "c", env.lookup(configVariable),
-		"folder, sluice.yaml or connector file; $"+configVariable+" stands for it, and without either the built-in one is used")
+		"folder, sluice.yaml, or file of a connector or a trigger; $"+configVariable+" stands for it, and without either the built-in one is used")
 	return s
 }
 

@@ -43,6 +43,7 @@ func openStore(ctx context.Context, set *connectors.Set, data *dataFolder, log *
 	default:
 		return nil, nil //nolint:nilnil // there need be none
 	}
+	options = forTriggers(set, options)
 	db, err := store.Open(ctx, options)
 	if err != nil {
 		return nil, err

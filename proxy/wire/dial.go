@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"sluice/internal/addresses"
 )
 
 // dialer makes connections to Base, ready for the first request: resolved, permitted, bound, through the proxy, under TLS.
@@ -101,10 +103,10 @@ func (d *dialer) dial(ctx context.Context, from netip.Addr) (net.Conn, error) {
 // reach makes the TCP connection, to the vendor or to the proxy before it.
 func (d *dialer) reach(ctx context.Context, from netip.Addr) (net.Conn, error) {
 	address := d.address
-	nd := net.Dialer{Control: guard(d.allow)}
+	nd := net.Dialer{Control: addresses.Guard(d.allow)}
 	if d.proxy != nil {
 		if a, err := netip.ParseAddr(hostOf(d.address)); err == nil {
-			if err := permit(a, d.allow); err != nil {
+			if err := addresses.Permit(a, d.allow); err != nil {
 				return nil, err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"sluice/internal/addresses"
 	"sluice/internal/fault"
 )
 
@@ -117,7 +118,7 @@ func verdict(ctx context.Context, at phase, err error) *fault.Error {
 		return fault.New(stage, status, code, "%s", message)
 	}
 	switch {
-	case isRefused(err):
+	case errors.Is(err, addresses.ErrRefused):
 		return says(http.StatusBadGateway, "destination_refused",
 			"the vendor's name leads to an address that this connection may not reach; list its network under allow_networks if it is meant")
 	case errors.Is(err, errRequestTooLarge):

@@ -58,6 +58,12 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"a retry reads what failed and nothing else":          testRetry,
 		"an event is told once":                               testEventOnce,
 		"who remembers the last event misses none":            testEventOrder,
+		"an event goes to who subscribes":                     testRouting,
+		"what follows a failed event waits behind it":         testOrderOfSubjects,
+		"a paused subscription keeps its events":              testPausedSubscription,
+		"an invocation is completed once":                     testCompletion,
+		"an invocation is sent again under its id":            testReplay,
+		"a client of the API is kept, and shut out":           testClients,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

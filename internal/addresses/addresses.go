@@ -1,4 +1,7 @@
-package wire
+// Package addresses says which addresses may be dialled for somebody else. A server that connects wherever its configuration, a subscription or a
+// name server tells it to can be steered into the network it stands in; so private, local and special addresses are refused when the socket is
+// opened, after the name has been resolved, unless the operator allows the network.
+package addresses
 
 import (
 	"errors"
@@ -7,7 +10,7 @@ import (
 	"syscall"
 )
 
-// closed are the networks no vendor lives in: private, shared, local and special ones, from the IANA special-purpose registries
+// closed are the networks nobody serves the public from: private, shared, local and special ones, from the IANA special-purpose registries
 // (RFC 6890 and its updates). Cloud metadata services (169.254.169.254, fd00:ec2::254) lie inside link-local and unique-local.
 var closed = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
@@ -40,10 +43,8 @@ var (
 	sixTo = netip.MustParsePrefix("2002::/16")
 )
 
-// errRefused is an address that the connection may not reach.
-var errRefused = errors.New("address refused")
-
-func isRefused(err error) bool { return errors.Is(err, errRefused) }
+// ErrRefused is in the chain of every error of this package.
+var ErrRefused = errors.New("address refused")
 
 // inner is the IPv4 address that an IPv6 address stands for: mapped (::ffff:0:0/96), NAT64 (RFC 6052) and 6to4 (RFC 3056) carry
 // one inside, and a gateway would deliver there.
@@ -59,8 +60,8 @@ func inner(a netip.Addr) netip.Addr {
 	return a
 }
 
-// permit returns nil when a may be dialled: it is a public unicast address, or allow holds it in one of its forms.
-func permit(a netip.Addr, allow []netip.Prefix) error {
+// Permit returns nil when a may be dialled: it is a public unicast address, or allow holds it in one of its forms.
+func Permit(a netip.Addr, allow []netip.Prefix) error {
 	plain := a.Unmap().WithZone("")
 	carried := inner(a)
 	for _, p := range allow {
@@ -70,20 +71,20 @@ func permit(a netip.Addr, allow []netip.Prefix) error {
 	}
 	for _, p := range closed {
 		if p.Contains(plain) || p.Contains(carried) {
-			return fmt.Errorf("%w: %s lies in %s", errRefused, a, p)
+			return fmt.Errorf("%w: %s lies in %s", ErrRefused, a, p)
 		}
 	}
 	return nil
 }
 
-// guard is a net.Dialer.Control that permits by the address about to be dialled, after resolution: a name that answers with a
+// Guard is a net.Dialer.Control that permits by the address about to be dialled, after resolution: a name that answers with a
 // public address when asked and a private one when dialled does not pass.
-func guard(allow []netip.Prefix) func(network, address string, c syscall.RawConn) error {
+func Guard(allow []netip.Prefix) func(network, address string, c syscall.RawConn) error {
 	return func(_, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil {
-			return fmt.Errorf("%w: %q is no address", errRefused, address)
+			return fmt.Errorf("%w: %q is no address", ErrRefused, address)
 		}
-		return permit(ap.Addr(), allow)
+		return Permit(ap.Addr(), allow)
 	}
 }

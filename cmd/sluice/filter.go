@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice/triggers/filter"
+)
+
+// filterCommand is what can be done with the filters of subscriptions.
+func filterCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "filter",
+		Short: "Try the filter of a subscription to a trigger",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(filterTryCommand(env))
+	return cmd
+}
+
+// filterTryCommand holds a filter against a document, without a server.
+func filterTryCommand(env environment) *cobra.Command {
+	var output *format
+	cmd := &cobra.Command{
+		Use:   "try FILTER [FILE|-]",
+		Short: "Say whether a filter lets an event pass, and why",
+		Long: `Read a filter as SailPoint's event triggers do (Jayway JsonPath), hold it against the JSON of FILE, or of standard input, and
+say what validate-filter would answer, and which comparisons were made with which values. Exits with 0 when the event
+passes, 1 when it does not, and 2 when the filter is none.`,
+		Example: `  sluice filter try '$.changes[?(@.attribute == "department")]' event.json
+  sluice filter try '$[?($.identity.name contains "john")]' - -o json`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "-"
+			if len(args) == 2 {
+				name = args[1]
+			}
+			return tryFilter(env, *output, args[0], name)
+		},
+	}
+	output = formatFlag(cmd)
+	return cmd
+}
+
+// filterTrial is what validate-filter answers, and why.
+type filterTrial struct {
+	IsValid         bool   `json:"isValid"`
+	IsValidJSONPath bool   `json:"isValidJSONPath"`
+	IsPathExist     bool   `json:"isPathExist"`
+	Explanation     string `json:"explanation,omitempty"`
+	Error           string `json:"error,omitempty"`
+	Position        int    `json:"position,omitempty"` // of the character in the filter, from 1
+}
+
+func tryFilter(env environment, output format, text, name string) error {
+	compiled, err := filter.Compile(text)
+	if err != nil {
+		trial := filterTrial{Error: err.Error()}
+		if e, ok := errors.AsType[*filter.SyntaxError](err); ok {
+			trial.Error, trial.Position = e.Message, e.Position
+		}
+		return errors.Join(printFilterTrial(env, output, trial), usagef("the filter: %w%s", err, pointer(text, trial.Position)))
+	}
+	doc, err := filterDocument(env, name)
+	if err != nil {
+		return err
+	}
+	trial := filterTrial{Explanation: compiled.Explain(doc)}
+	trial.IsValid, trial.IsValidJSONPath, trial.IsPathExist = filter.Check(text, doc)
+	if err := printFilterTrial(env, output, trial); err != nil {
+		return err
+	}
+	if !trial.IsValid {
+		return unwell()
+	}
+	return nil
+}
+
+// pointer shows the place in a filter that fits a line of a terminal.
+func pointer(text string, position int) string {
+	if position < 1 || len(text) > 200 || strings.ContainsAny(text, "\n\t\r") {
+		return ""
+	}
+	return "\n  " + text + "\n  " + strings.Repeat(" ", position-1) + "^"
+}
+
+// filterDocument reads one JSON document and keeps its numbers as they are written.
+func filterDocument(env environment, name string) (any, error) {
+	from := env.stdin
+	if name == "-" {
+		name = "standard input"
+	} else {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, exitWith(exitBlocked, fmt.Errorf("read the document: %w", err))
+		}
+		defer file.Close()
+		from = file
+	}
+	decoder := json.NewDecoder(from)
+	decoder.UseNumber()
+	var doc any
+	if err := decoder.Decode(&doc); err != nil {
+		return nil, usagef("%s must be a JSON document: %w", name, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, usagef("%s has more behind its JSON document: give one event", name)
+	}
+	return doc, nil
+}
+
+func printFilterTrial(env environment, output format, trial filterTrial) error {
+	if output == asJSON {
+		return writeJSON(env.stdout, trial)
+	}
+	_, err := fmt.Fprintf(env.stdout, "isValid          %v\nisValidJSONPath  %v\nisPathExist      %v\n", trial.IsValid, trial.IsValidJSONPath, trial.IsPathExist)
+	if err == nil && trial.Explanation != "" {
+		_, err = fmt.Fprintf(env.stdout, "\n%s", trial.Explanation)
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"sluice/connectors"
+	"sluice/internal/addresses"
+	"sluice/internal/seal"
+	"sluice/store"
+	"sluice/triggers"
+	"sluice/triggers/filter"
+	"sluice/web/events"
+	"sluice/web/oauth"
+)
+
+// What keys are derived for.
+const (
+	forTokens = "tokens"
+	forTenant = "tenant"
+)
+
+// letSubscribe lets clients manage subscriptions, by SailPoint's API on the listeners that no connection owns. Where no secret can be kept no
+// token can be made either, and the log says why when one is asked for.
+func (a *App) letSubscribe(set *connectors.Set, db *store.DB, folder string) error {
+	if !set.Database.IsZero() {
+		folder = ""
+	}
+	ring, err := newSealer(set, folder).ring()
+	if err != nil && !errors.Is(err, store.ErrUnsealed) {
+		return err
+	}
+	keys, tenant, err := tokenKeys(ring)
+	if err != nil {
+		return err
+	}
+	e := set.Events
+	tokens := oauth.New(oauth.Options{Clients: db, Keys: keys, Tenant: tenant, TTL: e.Token, Calls: e.Calls, Window: e.Window, Log: a.log})
+	options := eventOptions(set, db)
+	options.Catalogue = func() *triggers.Catalogue { return a.upstreams.Set().Triggers() }
+	options.Bearers, options.Log = tokens, a.log
+	api := events.New(options)
+	a.front.ServeAPI(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/oauth/token" {
+			tokens.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	}))
+	return nil
+}
+
+// eventOptions are what the API and the command line manage subscriptions by.
+func eventOptions(set *connectors.Set, db *store.DB) events.Options {
+	return events.Options{
+		Catalogue: set.Triggers, Subscriptions: db, Invocations: db, Filters: jsonPaths{},
+		CheckURL: receiverURL(set.Events.AllowNetworks),
+		Limits:   events.Limits{FireAndForget: set.Events.FireAndForget, RequestResponse: set.Events.RequestResponse},
+	}
+}
+
+// receiverURL refuses at once what could never be delivered: an address where no receiver may be. Names are looked up when events are sent,
+// and held against the same networks then.
+func receiverURL(allow []netip.Prefix) func(text string) error {
+	return func(text string) error {
+		u, err := url.Parse(text)
+		if err != nil {
+			return errors.New("it is no URL")
+		}
+		at, err := netip.ParseAddr(u.Hostname())
+		if name := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
+			at, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+		}
+		if err == nil && addresses.Permit(at, allow) != nil {
+			return errors.New("it leads to a private or special address; an operator lets receivers be there by triggers.allow_networks")
+		}
+		return nil
+	}
+}
+
+// tokenKeys derives the keys of tokens from those that seal, and the tenant's id from the oldest, which stays the longest.
+func tokenKeys(ring *seal.Ring) (keys []oauth.Key, tenant string, err error) {
+	if ring == nil {
+		return nil, "", nil
+	}
+	seeds, err := ring.Derive(forTokens, oauth.SeedBytes)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, seed := range seeds {
+		key, err := oauth.NewKey(seed.ID, seed.Secret)
+		if err != nil {
+			return nil, "", err
+		}
+		keys = append(keys, key)
+	}
+	ids, err := ring.Derive(forTenant, 16)
+	if err != nil {
+		return nil, "", err
+	}
+	id := ids[len(ids)-1].Secret
+	return keys, fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), nil
+}
+
+// jsonPaths are filters as SailPoint's triggers read them.
+type jsonPaths struct{}
+
+// Compile implements events.Filters.
+func (jsonPaths) Compile(text string) error {
+	_, err := filter.Compile(text)
+	return err
+}
+
+// Check implements events.Filters.
+func (jsonPaths) Check(text string, document any) (isValid, isValidJSONPath, isPathExist bool) {
+	return filter.Check(text, document)
+}

@@ -1,0 +1,216 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/aggregation"
+	"sluice/triggers"
+)
+
+// hasDue tells of a subscription s whether it has something to deliver at a time: what is on its way to one that is enabled and not paused, and
+// tests to any.
+const hasDue = `(s.enabled = 1 AND s.paused <= ? AND EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ?)
+	OR EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ? AND i.test = 1))`
+
+// Due lists the subscriptions that have something to deliver.
+func (db *DB) Due(ctx context.Context) (due []triggers.Due, err error) {
+	err = db.read("look for deliveries", func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		at := micros(now)
+		return t.each(ctx, "SELECT s.id, CASE WHEN s.lease_until > ? THEN s.owner ELSE '' END FROM subscriptions s WHERE "+hasDue, []any{at, at, at, at}, func(scan scan) error {
+			var d triggers.Due
+			err := scan(&d.Subscription, &d.Owner)
+			due = append(due, d)
+			return err
+		})
+	})
+	return due, err
+}
+
+// ClaimSubscription takes a subscription that nobody has, or that its owner has lost sight of. ErrLost: another has it.
+func (db *DB) ClaimSubscription(ctx context.Context, id, owner string, lease time.Duration) (c triggers.Claim, err error) {
+	err = db.write(ctx, "claim subscription "+id, func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		err = t.one(ctx, `UPDATE subscriptions SET owner = ?, lease_until = ?, generation = generation + 1 WHERE id = ? AND (owner = '' OR owner = ? OR lease_until <= ?)
+			RETURNING generation, version`, []any{owner, micros(now.Add(lease)), id, owner, micros(now)}, &c.Generation, &c.Version)
+		if errors.Is(err, aggregation.ErrNone) {
+			return triggers.ErrLost
+		}
+		if err != nil {
+			return err
+		}
+		c.Lease = lease
+		c.Subscription, err = db.subscription(ctx, t, id, "")
+		return err
+	})
+	return c, err
+}
+
+// holdSubscription makes a claim's lease longer. ErrLost: another has it, or the subscription has changed, so that it is to be claimed anew.
+func (db *DB) holdSubscription(ctx context.Context, t tx, c triggers.Claim) (now time.Time, err error) {
+	if now, err = db.now(ctx, t); err != nil {
+		return now, err
+	}
+	n, err := t.exec(ctx, "UPDATE subscriptions SET lease_until = ? WHERE id = ? AND generation = ? AND version = ?",
+		micros(now.Add(c.Lease)), c.Subscription.ID, c.Generation, c.Version)
+	if err == nil && n == 0 {
+		err = triggers.ErrLost
+	}
+	return now, err
+}
+
+// HoldSubscription makes a claim's lease longer.
+func (db *DB) HoldSubscription(ctx context.Context, c triggers.Claim) error {
+	return db.write(ctx, "hold subscription "+c.Subscription.ID, func(t tx) error {
+		_, err := db.holdSubscription(ctx, t, c)
+		return err
+	})
+}
+
+// ReleaseSubscription gives a claim back. It is no error that another has it.
+func (db *DB) ReleaseSubscription(ctx context.Context, c triggers.Claim) error {
+	return db.write(ctx, "release subscription "+c.Subscription.ID, func(t tx) error {
+		_, err := t.exec(ctx, "UPDATE subscriptions SET owner = '', lease_until = 0 WHERE id = ? AND generation = ?", c.Subscription.ID, c.Generation)
+		return err
+	})
+}
+
+// NextDeliveries are the first invocations of a claim that are due, at most limit, in their order. Of a subscription that is not to be
+// delivered to there are its tests.
+func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (next []triggers.Invocation, err error) {
+	err = db.read("read deliveries", func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		which := "i.subscription = ? AND i.state = 'waiting' AND i.due <= ?"
+		if !c.Subscription.Enabled || pausedUntil(c.Subscription.Sluice.Paused) > micros(now) {
+			which += " AND i.test = 1"
+		}
+		next, err = invocations(ctx, t, which+" ORDER BY i.due, i.seq LIMIT ?", c.Subscription.ID, micros(now), int64(limit))
+		return err
+	})
+	return next, err
+}
+
+// StuckSubjects are the subjects of a claim whose first invocation has failed and is to be sent again.
+func (db *DB) StuckSubjects(ctx context.Context, c triggers.Claim) (stuck map[string]triggers.Stuck, err error) {
+	stuck = map[string]triggers.Stuck{}
+	err = db.read("read stuck subjects", func(t tx) error {
+		return t.each(ctx, "SELECT subject, MIN(seq), MIN(due) FROM invocations WHERE subscription = ? AND state = 'waiting' AND tries > 0 GROUP BY subject",
+			[]any{c.Subscription.ID}, func(scan scan) error {
+				var subject string
+				var due int64
+				var s triggers.Stuck
+				err := scan(&subject, &s.Seq, &due)
+				s.Due = fromMicros(due)
+				stuck[subject] = s
+				return err
+			})
+	})
+	return stuck, err
+}
+
+// Park lets the invocations of a subject behind one wait as long as that does.
+func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) error {
+	return db.write(ctx, "park deliveries", func(t tx) error {
+		if _, err := db.holdSubscription(ctx, t, c); err != nil {
+			return err
+		}
+		return park(ctx, t, c.Subscription.ID, subject, behind.Seq, micros(behind.Due))
+	})
+}
+
+func park(ctx context.Context, t tx, subscription, subject string, behind, due int64) error {
+	_, err := t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND seq > ? AND due < ?",
+		due, subscription, subject, behind, due)
+	return err
+}
+
+// Settle keeps what became of some deliveries. Where deliveries of a subject go one after the other, those behind one that is sent again wait
+// as long. What was settled or deleted meanwhile by another is left alone.
+func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) error {
+	return db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
+		now, err := db.holdSubscription(ctx, t, c)
+		if err != nil {
+			return err
+		}
+		var done []any
+		for _, r := range results {
+			if r.State == triggers.Done && r.Output == nil {
+				done = append(done, r.Seq)
+				continue
+			}
+			if err := settleOne(ctx, t, c, now, r); err != nil {
+				return err
+			}
+		}
+		if len(done) > 0 {
+			_, err := t.exec(ctx, "UPDATE invocations SET state = 'done', attempts = attempts + 1, tries = tries + 1, completed = ?, reason = '' WHERE state = 'waiting' AND seq IN ("+
+				marks(len(done))+")", append([]any{micros(now)}, done...)...)
+			if err != nil {
+				return err
+			}
+		}
+		return insert(ctx, t, "INSERT INTO attempts (invocation, n, time, took, status, answer, outcome, reason)", " ON CONFLICT DO NOTHING", results,
+			func(r triggers.Result) []any {
+				a := r.Attempt
+				return []any{r.Seq, int64(a.Number), micros(a.Time), a.Took.Microseconds(), int64(a.Status), clean(string(a.Answer)), a.Outcome, clean(a.Reason)}
+			})
+	})
+}
+
+func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r triggers.Result) error {
+	completed := int64(0)
+	if r.State == triggers.Done || r.State == triggers.Dead {
+		completed = micros(now)
+	}
+	n, err := t.exec(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
+		WHERE seq = ? AND state = 'waiting'`,
+		string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq)
+	if err != nil || n == 0 || r.State != triggers.Waiting || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
+		return err
+	}
+	var subject string
+	if err := t.one(ctx, "SELECT subject FROM invocations WHERE seq = ?", []any{r.Seq}, &subject); err != nil {
+		return err
+	}
+	return park(ctx, t, c.Subscription.ID, subject, r.Seq, micros(r.Due))
+}
+
+// invocationColumns read an invocation i with its event e.
+const invocationColumns = `SELECT i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.data, i.content, i.state, i.attempts, i.tries, i.due, i.created, i.completed,
+	i.deadline, i.secret, i.reason, i.output, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, 0), e.data
+	FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `
+
+func invocations(ctx context.Context, t tx, where string, args ...any) (all []triggers.Invocation, err error) {
+	err = t.each(ctx, invocationColumns+where, args, func(scan scan) error {
+		var i triggers.Invocation
+		var test, attempts, tries, due, created, completed, deadline, at int64
+		var state string
+		var own, content, output, data []byte
+		if err := scan(&i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &own, &content, &state, &attempts, &tries, &due, &created, &completed,
+			&deadline, &i.Secret, &i.Reason, &output, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at, &data); err != nil {
+			return err
+		}
+		i.Test, i.State, i.Attempts, i.Tries = test == 1, triggers.State(state), int(attempts), int(tries)
+		i.Due, i.Created, i.Completed, i.Deadline = fromMicros(due), fromMicros(created), fromMicros(completed), fromMicros(deadline)
+		i.Content, i.Output = content, output
+		i.Event.Type, i.Event.Time, i.Event.Data = i.Trigger, fromMicros(at), data
+		if own != nil {
+			i.Event.Data, i.Event.Time = own, i.Created
+		}
+		all = append(all, i)
+		return nil
+	})
+	return all, err
+}

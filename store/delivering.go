@@ -1,0 +1,5 @@
+package store
+
+import "sluice/triggers/dispatch"
+
+var _ dispatch.Store = (*DB)(nil)

@@ -1,0 +1,245 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/aggregation"
+	"sluice/triggers"
+)
+
+// conditions are a query's WHERE.
+func conditions(q triggers.Query) (where string, args []any) {
+	where = "true"
+	add := func(text string, values ...any) {
+		where += " AND " + text
+		args = append(args, values...)
+	}
+	in := func(column string, values []any) {
+		if len(values) > 0 {
+			add(column+" IN ("+marks(len(values))+")", values...)
+		}
+	}
+	ids, states := make([]any, len(q.IDs)), make([]any, len(q.States))
+	for i, id := range q.IDs {
+		ids[i] = id
+	}
+	for i, state := range q.States {
+		states[i] = string(state)
+	}
+	in("i.id", ids)
+	in("i.state", states)
+	if q.Subscription != "" {
+		add("i.subscription = ?", q.Subscription)
+	}
+	if q.Trigger != "" {
+		add("i.trigger_id = ?", q.Trigger)
+	}
+	if !q.After.IsZero() {
+		add("i.created >= ?", micros(q.After))
+	}
+	if !q.Before.IsZero() {
+		add("i.created < ?", micros(q.Before))
+	}
+	if q.Beyond > 0 {
+		add("i.seq > ?", q.Beyond)
+	}
+	return where, args
+}
+
+// Invocations are those that a query asks for.
+func (db *DB) Invocations(ctx context.Context, q triggers.Query) (all []triggers.Invocation, err error) {
+	where, args := conditions(q)
+	order := " ORDER BY i.seq"
+	if q.Newest {
+		order += " DESC"
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 250
+	}
+	err = db.read("read invocations", func(t tx) error {
+		all, err = invocations(ctx, t, where+order+" LIMIT ?", append(args, int64(limit))...)
+		return err
+	})
+	return all, err
+}
+
+// Invocation is one invocation; ErrNone when there is none.
+func (db *DB) Invocation(ctx context.Context, id string) (triggers.Invocation, error) {
+	all, err := db.Invocations(ctx, triggers.Query{IDs: []string{id}, Limit: 1})
+	switch {
+	case err != nil:
+		return triggers.Invocation{}, err
+	case len(all) == 0:
+		return triggers.Invocation{}, fmt.Errorf("invocation %s: %w", id, aggregation.ErrNone)
+	}
+	return all[0], nil
+}
+
+// Attempts are those at an invocation, the first first.
+func (db *DB) Attempts(ctx context.Context, invocation int64) (all []triggers.Attempt, err error) {
+	err = db.read("read attempts", func(t tx) error {
+		return t.each(ctx, "SELECT n, time, took, status, answer, outcome, reason FROM attempts WHERE invocation = ? ORDER BY n", []any{invocation}, func(scan scan) error {
+			var a triggers.Attempt
+			var n, at, took, status int64
+			var answer string
+			err := scan(&n, &at, &took, &status, &answer, &a.Outcome, &a.Reason)
+			a.Number, a.Time, a.Took, a.Status, a.Answer = int(n), fromMicros(at), time.Duration(took)*time.Microsecond, int(status), []byte(answer)
+			all = append(all, a)
+			return err
+		})
+	})
+	return all, err
+}
+
+// Invoke makes a test invocation for each subscription of a trigger, enabled or not, whose filter the payload passes. only names some
+// subscriptions; none: all. It returns what was made; none is there where nobody subscribes.
+func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.RawMessage, only []string) (made []triggers.Invocation, subscribed bool, err error) {
+	err = db.write(ctx, "test trigger "+trigger, func(t tx) error {
+		all, err := subscriptions(ctx, t)
+		if err != nil {
+			return err
+		}
+		var news []newInvocation
+		payload := decoded{data: input}
+		for _, s := range all {
+			if s.TriggerID != trigger || len(only) > 0 && !slices.Contains(only, s.ID) {
+				continue
+			}
+			subscribed = true
+			passes, err := db.router.predicate(s)
+			if err != nil {
+				return err
+			}
+			if ok, _ := payload.passes(passes); !ok {
+				continue
+			}
+			n := newInvocation{id: newSecret(), subscription: s.ID, test: true, content: textOrNull(content), secret: newSecret()}
+			n.event = triggers.Event{Type: trigger, Subject: "test/" + rand.Text(), Data: input} // nothing waits for a test
+			news = append(news, n)
+			made = append(made, triggers.Invocation{ID: n.id, Subscription: s.ID, Trigger: trigger, Test: true, State: triggers.Waiting, Secret: n.secret, Content: content})
+		}
+		return db.keepInvocations(ctx, t, news)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	db.wake.tell()
+	return made, subscribed, nil
+}
+
+// Complete takes the answer of a receiver to an invocation that waits for one. check looks at the output before it is kept. ErrNone: there
+// is no such invocation; ErrSecret: it has another secret; ErrOver: it is completed, or waits no more.
+func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error {
+	return db.write(ctx, "complete invocation "+id, func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		all, err := invocations(ctx, t, "i.id = ?", id)
+		switch {
+		case err != nil:
+			return err
+		case len(all) == 0:
+			return aggregation.ErrNone
+		case subtle.ConstantTimeCompare([]byte(secret), []byte(all[0].Secret)) != 1:
+			return triggers.ErrSecret
+		case all[0].State != triggers.Asked || !now.Before(all[0].Deadline):
+			return triggers.ErrOver
+		}
+		if err := check(all[0]); err != nil {
+			return err
+		}
+		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state = 'asked'",
+			micros(now), textOrNull(output), clean(fault), id)
+		if err == nil && n == 0 {
+			err = triggers.ErrOver
+		}
+		return err
+	})
+}
+
+// Replay sends invocations again that a query asks for, dead ones and done ones; each keeps its id and the record of its attempts. It returns
+// how many those are.
+func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
+	where, args := conditions(q)
+	err = db.write(ctx, "replay invocations", func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		replayed, err = t.exec(ctx, `UPDATE invocations SET state = 'waiting', tries = 0, due = ?, created = ?, completed = 0, deadline = 0, reason = 'replayed',
+			output = NULL, fault = '' WHERE seq IN (SELECT i.seq FROM invocations i JOIN subscriptions s ON s.id = i.subscription WHERE `+where+` AND i.state IN ('dead', 'done'))`,
+			append([]any{atOnce, micros(now)}, args...)...)
+		return err
+	})
+	if err == nil && replayed > 0 {
+		db.wake.tell()
+	}
+	return replayed, err
+}
+
+// Expire ends the wait for answers whose deadline is over, and returns how many those are.
+func (db *DB) Expire(ctx context.Context) (expired int64, err error) {
+	err = db.write(ctx, "expire invocations", func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		expired, err = t.exec(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = 'nobody completed it before its deadline' WHERE state = 'asked' AND deadline <= ?",
+			micros(now), micros(now))
+		return err
+	})
+	return expired, err
+}
+
+// Retention says how long the record is kept of what is over.
+type Retention struct {
+	Done, Dead time.Duration // since its end
+	Most       int           // invocations that are over, of all subscriptions together
+}
+
+// Retire drops the record of what is over for long, a thousand invocations at a time, with their attempts. It returns how many went.
+func (db *DB) Retire(ctx context.Context, keep Retention) (retired int64, err error) {
+	for {
+		var n int64
+		err := db.write(ctx, "retire invocations", func(t tx) error {
+			now, err := db.now(ctx, t)
+			if err != nil {
+				return err
+			}
+			var oldest int64 // that is kept because of Most
+			if err := t.one(ctx, `SELECT COALESCE(MAX(seq), 0) FROM (SELECT seq FROM invocations WHERE state IN ('done', 'dead') ORDER BY seq DESC LIMIT 1 OFFSET ?) AS o`,
+				[]any{int64(max(0, keep.Most))}, &oldest); err != nil {
+				return err
+			}
+			var old []any
+			err = t.each(ctx, `SELECT seq FROM invocations WHERE state = 'done' AND (completed < ? OR seq <= ?) OR state = 'dead' AND (completed < ? OR seq <= ?) ORDER BY seq LIMIT 1000`,
+				[]any{micros(now.Add(-keep.Done)), oldest, micros(now.Add(-keep.Dead)), oldest}, func(scan scan) error {
+					var seq int64
+					err := scan(&seq)
+					old = append(old, seq)
+					return err
+				})
+			if err != nil || len(old) == 0 {
+				return err
+			}
+			n = int64(len(old))
+			if _, err := t.exec(ctx, "DELETE FROM attempts WHERE invocation IN ("+marks(len(old))+")", old...); err != nil {
+				return err
+			}
+			_, err = t.exec(ctx, "DELETE FROM invocations WHERE seq IN ("+marks(len(old))+")", old...)
+			return err
+		})
+		if err != nil || n == 0 {
+			return retired, err
+		}
+		retired += n
+	}
+}

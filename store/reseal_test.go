@@ -1,0 +1,73 @@
+package store_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+
+	"sluice/store"
+	"sluice/store/storetest"
+	"sluice/triggers"
+)
+
+// labels are a sealer that hides little: the newest of its keys, whose is sealed, and the text in base64.
+type labels []string
+
+func (l labels) Seal(plain []byte, of string) (string, error) {
+	return l[0] + " " + of + " " + base64.StdEncoding.EncodeToString(plain), nil
+}
+
+func (l labels) Open(sealed, of string) ([]byte, error) {
+	key, rest, _ := strings.Cut(sealed, " ")
+	whose, text, _ := strings.Cut(rest, " ")
+	for _, one := range l {
+		if one == key && whose == of {
+			return base64.StdEncoding.DecodeString(text)
+		}
+	}
+	return nil, errors.New("it was sealed with another key")
+}
+
+func (l labels) newest(sealed string) bool { return strings.HasPrefix(sealed, l[0]+" ") }
+
+func TestReseal(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		at := fresh()
+		with := func(l labels) *store.DB {
+			options := at
+			options.Sealer = l
+			return storetest.Open(t, options)
+		}
+		old, token := with(labels{"old"}), "planted"
+		ctx, none := t.Context(), func([]triggers.Subscription) error { return nil }
+		for _, s := range []triggers.Subscription{
+			{ID: "a", HTTP: &triggers.HTTPConfig{Bearer: &triggers.BearerToken{Token: &token}}}, {ID: "b"},
+			{ID: "c", HTTP: &triggers.HTTPConfig{Basic: &triggers.BasicConfig{Password: &token}}},
+		} {
+			if err := old.CreateSubscription(ctx, s, none); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := with(labels{"new"}).Reseal(ctx, labels{"new"}.newest); err == nil || strings.Contains(err.Error(), token) {
+			t.Errorf("without the old key: got %v, want an error without the secret", err)
+		}
+		both := labels{"new", "old"}
+		for _, want := range []store.Resealed{{Rows: 2, Sealed: 2}, {Rows: 2}} {
+			if done, err := with(both).Reseal(ctx, both.newest); err != nil || done != want {
+				t.Errorf("got %+v, %v, want %+v", done, err, want)
+			}
+		}
+		s, err := with(labels{"new"}).Subscription(ctx, "a")
+		if err != nil || *s.HTTP.Bearer.Token != token {
+			t.Errorf("with the new key alone: got %+v, %v", s.HTTP, err)
+		}
+		if _, err := with(labels{"old"}).Subscription(ctx, "a"); err == nil {
+			t.Error("the old key still opens it")
+		}
+		if _, err := storetest.Open(t, at).Reseal(ctx, both.newest); !errors.Is(err, store.ErrUnsealed) {
+			t.Errorf("without a sealer: got %v, want ErrUnsealed", err)
+		}
+	})
+}

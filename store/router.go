@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"sluice/triggers"
+)
+
+// Predicate tells whether a payload, as encoding/json decodes it, passes a subscription's filter, and why not.
+type Predicate func(payload any) (passes bool, why string)
+
+// router says who subscribes to what. It reads the subscriptions again when they have changed.
+type router struct {
+	compile func(filter string) (Predicate, error)
+
+	mu      sync.Mutex
+	version int64 // of the counter of changes, -1 before they were read first
+	routes  map[string][]route
+}
+
+// route is one enabled subscription of a trigger.
+type route struct {
+	subscription string
+	passes       Predicate // nil: everything passes
+}
+
+// at returns the routes as this transaction sees the subscriptions.
+func (r *router) at(ctx context.Context, t tx) (map[string][]route, error) {
+	var version int64
+	err := t.one(ctx, "SELECT COALESCE(MAX(n), 0) FROM counters WHERE name = ?", []any{changes}, &version)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if version == r.version {
+		return r.routes, nil
+	}
+	all, err := subscriptions(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	routes := map[string][]route{}
+	for _, s := range all {
+		if !s.Enabled {
+			continue
+		}
+		passes, err := r.predicate(s)
+		if err != nil {
+			passes = broken(err)
+		}
+		routes[s.TriggerID] = append(routes[s.TriggerID], route{s.ID, passes})
+	}
+	r.version, r.routes = version, routes
+	return routes, nil
+}
+
+// predicate compiles a subscription's filter.
+func (r *router) predicate(s triggers.Subscription) (Predicate, error) {
+	switch {
+	case s.Filter == nil || *s.Filter == "":
+		return nil, nil
+	case r.compile == nil:
+		return nil, fmt.Errorf("no filters can be read here")
+	}
+	return r.compile(*s.Filter)
+}
+
+// broken lets nothing through. A filter is looked at before it is kept, so it comes of a newer Sluice that knew more.
+func broken(err error) Predicate {
+	return func(any) (bool, string) { return false, "the filter cannot be read: " + err.Error() }
+}
+
+// decoded is an event's payload, decoded when a filter first asks.
+type decoded struct {
+	data  json.RawMessage
+	value any
+	done  bool
+	err   error
+}
+
+func (d *decoded) passes(p Predicate) (bool, string) {
+	if p == nil {
+		return true, ""
+	}
+	if !d.done {
+		d.done = true
+		d.err = json.Unmarshal(d.data, &d.value)
+	}
+	if d.err != nil {
+		return false, "the payload is no JSON"
+	}
+	return p(d.value)
+}

@@ -1,0 +1,33 @@
+package triggers
+
+import (
+	"errors"
+	"time"
+)
+
+// Claim is a node's right to deliver to one subscription, under a lease that each write makes longer.
+type Claim struct {
+	Subscription Subscription // with its secrets, as it was when it was claimed
+	Version      int64        // of the subscription
+	Generation   int64
+	Lease        time.Duration
+}
+
+// Due is a subscription that has something to deliver.
+type Due struct {
+	Subscription string
+	Owner        string // who has it; "" where its lease is over
+}
+
+// Stuck is a subject whose first invocation is to be sent again.
+type Stuck struct {
+	Seq int64
+	Due time.Time
+}
+
+// What a caller of a store may want to tell apart.
+var (
+	ErrLost   = errors.New("another delivers to the subscription by now, or it has changed")
+	ErrSecret = errors.New("the secret is another one")
+	ErrOver   = errors.New("the invocation is completed already, or its time is over")
+)

@@ -1,0 +1,88 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sluice/triggers"
+)
+
+// byCircuit is what a pause says that the circuit has made.
+const byCircuit = "circuit"
+
+// What opens the circuit: so many attempts one after the other, over so long, and none that worked.
+const (
+	failuresToOpen = 10
+	openAfter      = 30 * time.Second
+	firstProbe     = time.Minute
+	mostProbe      = 15 * time.Minute
+)
+
+// circuit counts what did not work since something did.
+type circuit struct {
+	began  time.Time // of the failures, or of the drain
+	failed int
+	sent   int
+	last   string // why
+}
+
+// note counts a landing. An answer that is final says nothing against the receiver.
+func (c *circuit) note(l landing) {
+	c.sent++
+	if l.result.State != triggers.Waiting {
+		c.failed, c.began = 0, time.Now()
+		return
+	}
+	c.failed++
+	c.last = l.result.Reason
+}
+
+// open tells whether it is time to leave the receiver alone.
+func (c *circuit) open() bool { return c.failed >= failuresToOpen && time.Since(c.began) >= openAfter }
+
+// turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
+func (n *drain) turn(ctx context.Context) error {
+	now := time.Now().UTC()
+	paused := n.claim.Subscription.Sluice.Paused
+	switch {
+	case n.probe && n.circuit.sent > 0 && n.circuit.failed == 0:
+		return n.pause(ctx, nil, triggers.SubscriptionResumed)
+	case n.probe && n.circuit.sent > 0:
+		// as long again as it is paused by now
+		wait := min(max(firstProbe, 2*paused.Until.Sub(paused.Since)), mostProbe)
+		return n.pause(ctx, &triggers.Pause{Since: paused.Since, Until: now.Add(wait), Reason: n.circuit.last, By: byCircuit}, "")
+	case !n.probe && n.circuit.open():
+		return n.pause(ctx, &triggers.Pause{
+			Since: now, Until: now.Add(firstProbe), By: byCircuit,
+			Reason: fmt.Sprintf("%d attempts in a row have failed, the last: %s", n.circuit.failed, n.circuit.last),
+		}, triggers.SubscriptionPaused)
+	}
+	return nil
+}
+
+// pause changes the subscription's pause, unless an operator has meanwhile, and emits an event of a kind, "" being none.
+func (n *drain) pause(ctx context.Context, pause *triggers.Pause, kind string) error {
+	changed := false
+	s, err := n.d.o.Store.ChangeSubscription(ctx, n.claim.Subscription.ID, func(s *triggers.Subscription, _ []triggers.Subscription) error {
+		if changed = s.Sluice.Paused == nil || s.Sluice.Paused.By == byCircuit; changed {
+			s.Sluice.Paused = pause
+		}
+		return nil
+	})
+	if err != nil || !changed || kind == "" {
+		return err
+	}
+	n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.circuit.last)
+	data, err := json.Marshal(map[string]any{
+		"subscription": map[string]string{"id": s.ID, "name": s.Name}, "trigger": map[string]string{"id": s.TriggerID, "name": s.TriggerName}, "pause": pause,
+	})
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	return n.d.o.Store.Emit(ctx, triggers.Event{
+		ID: fmt.Sprintf("%.20s-%d", s.ID, now.UnixMicro()), Type: kind, Source: "sluice", Subject: s.ID, Time: now, Data: data,
+	})
+}

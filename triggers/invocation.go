@@ -1,0 +1,66 @@
+package triggers
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// State is where an invocation stands.
+//
+//	waiting ──Send──▶ done                      FIRE_AND_FORGET, or an output came with the answer
+//	   │  ▲    │ └──▶ asked ──complete──▶ done  ASYNC and DYNAMIC; past the deadline: dead
+//	   │  └────┘ again later
+//	   └─────────────▶ dead ──replay──▶ waiting
+type State string
+
+// States of an invocation.
+const (
+	Waiting State = "waiting"
+	Asked   State = "asked"
+	Done    State = "done"
+	Dead    State = "dead"
+)
+
+// Invocation is one event on its way to one subscription. Its ID is derived from both, and stays the same however often it is sent.
+type Invocation struct {
+	Seq          int64 // order of the subscription's invocations
+	ID           string
+	Subscription string
+	Trigger      string
+	Test         bool
+	State        State
+	Attempts     int       // in all
+	Tries        int       // since it began, or was replayed
+	Due          time.Time // when it is sent again; zero: at once
+	Created      time.Time
+	Completed    time.Time // zero until it is done or dead
+	Deadline     time.Time // by which an asked one must be completed; zero otherwise
+	Secret       string    // with which it is completed; of REQUEST_RESPONSE triggers alone
+	Event        Event
+	Content      json.RawMessage // of a test: contentJson, as it came
+	Reason       string          // why it is dead, or why it is sent again
+	Output       json.RawMessage // what the receiver answered, or completed with
+	Fault        string          // what the receiver said was wrong when it completed
+}
+
+// Attempt is one time that an invocation was sent.
+type Attempt struct {
+	Number  int
+	Time    time.Time
+	Took    time.Duration
+	Status  int    // of the answer; 0: there was none
+	Answer  []byte // its first 4 KiB, redacted
+	Outcome string // delivered | asked | retried | dead
+	Reason  string
+}
+
+// Result is what became of a delivery, as it is kept.
+type Result struct {
+	Seq      int64
+	Attempt  Attempt
+	State    State
+	Due      time.Time // of Waiting
+	Deadline time.Time // of Asked
+	Reason   string
+	Output   json.RawMessage
+}

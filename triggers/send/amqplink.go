@@ -1,0 +1,81 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/Azure/go-amqp"
+)
+
+// link is a connection with its one way to the node.
+type link struct {
+	conn   *amqp.Conn
+	sender *amqp.Sender
+}
+
+// errCredentials is a user or a password that the peer does not take.
+var errCredentials = errors.New("it does not take the user and password")
+
+// connected returns the link, made anew where it has been lost.
+func (n *node) connected(ctx context.Context) (*link, error) {
+	select {
+	case <-n.turn:
+		defer func() { n.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if n.kept != nil {
+		return n.kept, nil
+	}
+	port := n.url.Port()
+	if port == "" {
+		port = map[string]string{"amqp": "5672", "amqps": "5671"}[n.url.Scheme]
+	}
+	socket, err := n.guard.dial(ctx, "tcp", net.JoinHostPort(n.url.Hostname(), port), n.tls)
+	if err != nil {
+		return nil, err
+	}
+	sasl := amqp.SASLTypeAnonymous()
+	if n.to.UserName != "" {
+		sasl = amqp.SASLTypePlain(n.to.UserName, text(n.to.Password))
+	}
+	conn, err := amqp.NewConn(ctx, socket, &amqp.ConnOptions{HostName: n.url.Hostname(), SASLType: sasl})
+	if err != nil {
+		socket.Close()
+		if strings.HasPrefix(err.Error(), "SASL PLAIN auth failed") { // the library has no type for it
+			return nil, errCredentials
+		}
+		return nil, err
+	}
+	l, err := attach(ctx, conn, n.to.Address)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	n.kept = l
+	return l, nil
+}
+
+func attach(ctx context.Context, conn *amqp.Conn, address string) (*link, error) {
+	session, err := conn.NewSession(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	sender, err := session.NewSender(ctx, address, nil)
+	return &link{conn: conn, sender: sender}, err
+}
+
+// forget closes a link whose connection, session or link has ended, so that the next send makes another.
+func (n *node) forget(l *link, err error) {
+	if !is[*amqp.ConnError](err) && !is[*amqp.SessionError](err) && !is[*amqp.LinkError](err) {
+		return
+	}
+	<-n.turn
+	if n.kept == l {
+		n.kept = nil
+	}
+	n.turn <- struct{}{}
+	l.conn.Close()
+}

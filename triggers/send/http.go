@@ -1,0 +1,147 @@
+package send
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"sluice/triggers"
+)
+
+// mostAnswer is how much of an answer is read. What comes after it is never read: its connection is closed.
+const mostAnswer = 1 << 20
+
+// defaultConcurrency bounds the connections to one receiver where the subscription does not.
+const defaultConcurrency = 8
+
+// httpSender posts events to one URL.
+type httpSender struct {
+	url     *url.URL
+	guard   guard
+	client  *http.Client
+	headers http.Header // all that are the same each time
+	sign    signer
+	tokens  *tokens // nil = no OAuth2
+	timeout time.Duration
+}
+
+func newHTTP(o Options, g guard, sub *triggers.Subscription, hidden *secrets) (*httpSender, error) {
+	u, err := parse(sub.HTTP.URL, "https", "http")
+	if err != nil {
+		return nil, fmt.Errorf("httpConfig.url: %w", err)
+	}
+	headers, err := headersOf(sub)
+	if err != nil {
+		return nil, err
+	}
+	sign, err := newSigner(sub.Sluice.Signing)
+	if err != nil {
+		return nil, err
+	}
+	config, err := tlsOf(o.Roots, sub.Sluice.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	connections := sub.Sluice.Concurrency
+	if connections < 1 {
+		connections = defaultConcurrency
+	}
+	client := &http.Client{
+		Transport: g.transport(config, connections),
+		// A redirect would be followed with the event, and with what proves who we are.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	s := &httpSender{url: u, guard: g, client: client, headers: headers, sign: sign, timeout: o.Timeout}
+	if c := sub.Sluice.OAuth2; c != nil {
+		if s.tokens, err = newTokens(c, client, o.Timeout, hidden); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *httpSender) check(ctx context.Context) error {
+	if err := s.guard.checkHost(ctx, s.url.Hostname()); err != nil {
+		return fmt.Errorf("httpConfig.url: %w", err)
+	}
+	if s.tokens != nil {
+		if err := s.guard.checkHost(ctx, s.tokens.host); err != nil {
+			return fmt.Errorf("sluice.oauth2.tokenUrl: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *httpSender) close() { s.client.CloseIdleConnections() }
+
+// Send posts d once; twice where the receiver no longer takes a token that was kept, because that is no answer to the event.
+func (s *httpSender) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer, error) {
+	if s.tokens == nil {
+		return s.post(ctx, d, nil)
+	}
+	token, err := s.tokens.get(ctx, nil)
+	if err != nil {
+		return triggers.Answer{}, err
+	}
+	answer, err := s.post(ctx, d, token)
+	if answer.Status != http.StatusUnauthorized {
+		return answer, err
+	}
+	if token, err = s.tokens.get(ctx, token); err != nil {
+		return answer, err
+	}
+	return s.post(ctx, d, token)
+}
+
+func (s *httpSender) post(ctx context.Context, d triggers.Delivery, token *oauth2.Token) (triggers.Answer, error) {
+	// The time is for connecting, sending and the whole answer: a receiver that drips has no more than one that hangs.
+	timed, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	req, err := s.request(timed, d, token)
+	if err != nil {
+		return triggers.Answer{}, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return triggers.Answer{}, s.silence(ctx, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer+1))
+	answer := triggers.Answer{Status: resp.StatusCode, Body: body[:min(len(body), mostAnswer)], Cut: err != nil || len(body) > mostAnswer}
+	if verdict := judge(s.url.Hostname(), resp); verdict != nil {
+		return answer, verdict
+	}
+	// Where no output is wanted, the status was the whole answer.
+	if err != nil && d.Kind == triggers.RequestResponse {
+		return answer, s.silence(ctx, err)
+	}
+	return answer, nil
+}
+
+// silence says why no answer came. ctx is the caller's, so that our own end of time is not taken for the caller's.
+func (s *httpSender) silence(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return fmt.Errorf("%s did not answer whole within %s: %w", s.url.Hostname(), s.timeout, context.DeadlineExceeded)
+	}
+	return unanswered(ctx, s.url.Hostname(), err)
+}
+
+func (s *httpSender) request(ctx context.Context, d triggers.Delivery, token *oauth2.Token) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(d.Body))
+	if err != nil {
+		return nil, errors.New("httpConfig.url: it cannot be requested")
+	}
+	req.Header = s.headers.Clone()
+	req.Header.Set("X-Sluice-Invocation-Id", d.Invocation.ID)
+	if token != nil {
+		token.SetAuthHeader(req)
+	}
+	return req, s.sign.mark(req.Header, d.Invocation.ID, time.Now(), d.Body)
+}

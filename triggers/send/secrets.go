@@ -1,0 +1,132 @@
+package send
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"sync"
+
+	"sluice/triggers"
+)
+
+const blank = "[redacted]"
+
+// secrets are the values of one subscription that no text may hold. Texts of this package are made so that they hold none; this is the belt
+// for what a receiver, a broker or a library says, because a receiver may well send back what it was sent.
+type secrets struct {
+	mu    sync.Mutex
+	known []string
+}
+
+// add makes value a secret. A value of a few bytes would blank half of an innocent text, and is no secret anyway.
+func (s *secrets) add(value string) {
+	if len(value) < 4 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = append(s.known, value)
+}
+
+// swap replaces a secret that is used no more, so that a token for each hour does not fill the memory.
+func (s *secrets) swap(old, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, k := range s.known {
+		if k == old {
+			s.known[i] = value
+			return
+		}
+	}
+	s.known = append(s.known, value)
+}
+
+func (s *secrets) redact(text []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.known {
+		if bytes.Contains(text, []byte(k)) {
+			text = bytes.ReplaceAll(text, []byte(k), []byte(blank))
+		}
+	}
+	return text
+}
+
+// hide returns err with its secrets blanked. Its cause is dropped then, because it would say them again.
+func (s *secrets) hide(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	clean := string(s.redact([]byte(text)))
+	if clean == text {
+		return err
+	}
+	switch out := errors.New(clean); {
+	case triggers.IsPermanent(err):
+		return triggers.Permanent(out)
+	case triggers.AfterOf(err) > 0:
+		return triggers.RetryAfter(triggers.AfterOf(err), out)
+	default:
+		return out
+	}
+}
+
+// secretsOf collects what sub holds in secret, in each form that travels.
+func secretsOf(sub *triggers.Subscription) *secrets {
+	s := &secrets{}
+	secret := func(value *string) {
+		if value != nil {
+			s.add(*value)
+		}
+	}
+	if h := sub.HTTP; h != nil && h.Basic != nil {
+		secret(h.Basic.Password)
+		s.add(base64.StdEncoding.EncodeToString([]byte(h.Basic.UserName + ":" + text(h.Basic.Password))))
+	}
+	if h := sub.HTTP; h != nil && h.Bearer != nil {
+		secret(h.Bearer.Token)
+	}
+	more := sub.Sluice
+	for _, sign := range more.Signing {
+		s.add(strings.TrimPrefix(text(sign.Secret), "whsec_"))
+	}
+	for _, h := range more.Headers {
+		secret(h.Value)
+	}
+	if more.OAuth2 != nil {
+		secret(more.OAuth2.ClientSecret)
+		s.add(base64.StdEncoding.EncodeToString([]byte(more.OAuth2.ClientID + ":" + text(more.OAuth2.ClientSecret))))
+	}
+	if more.Certificate != nil {
+		secret(more.Certificate.Key)
+	}
+	if to := more.Destination; to != nil {
+		brokerSecrets(to, secret)
+	}
+	return s
+}
+
+func brokerSecrets(to *triggers.Destination, secret func(*string)) {
+	switch {
+	case to.Kafka != nil:
+		secret(to.Kafka.Password)
+	case to.NATS != nil:
+		secret(to.NATS.Password)
+	case to.AMQP != nil:
+		secret(to.AMQP.Password)
+	case to.SQS != nil:
+		secret(to.SQS.SecretAccessKey)
+	case to.SNS != nil:
+		secret(to.SNS.SecretAccessKey)
+	}
+}
+
+// text is the string behind p, "" where there is none.
+func text(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}

@@ -1,0 +1,142 @@
+package send_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/triggers"
+	"sluice/triggers/send"
+)
+
+// planted are secrets of every kind, each with a word of its own.
+var planted = map[string]string{
+	"password": "planted-password", "bearer": "planted-bearer", "signing": "cGxhbnRlZC1zaWduaW5nLXNlY3JldC0x", "oauth": "planted-oauth",
+	"token": "planted-token", "header": "planted-header", "query": "planted-query", "path": "planted-path", "key": "planted-aws-key",
+	"broker": "planted-broker-password",
+}
+
+// guilty is a subscription with all of them, which authenticates as auth.
+func guilty(url, auth string) *triggers.Subscription {
+	sub := subscriber(url + "/" + planted["path"] + "?key=" + planted["query"])
+	sub.HTTP.Authentication = auth
+	sub.HTTP.Basic = &triggers.BasicConfig{UserName: "ada", Password: ptr(planted["password"])}
+	sub.HTTP.Bearer = &triggers.BearerToken{Token: ptr(planted["bearer"])}
+	sub.Sluice.Signing = []triggers.SigningSecret{{ID: "a", Secret: ptr("whsec_" + planted["signing"])}}
+	sub.Sluice.Headers = []triggers.Header{{Name: "X-Key", Value: ptr(planted["header"])}}
+	return sub
+}
+
+// leaks fails where a planted secret stands in err or in anything that it wraps.
+func leaks(t *testing.T, name string, err error) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: got no error, want one to look at", name)
+	}
+	for at := err; at != nil; at = errors.Unwrap(at) {
+		for _, text := range []string{at.Error(), fmt.Sprintf("%+v", at), fmt.Sprintf("%#v", at)} {
+			for kind, secret := range planted {
+				if strings.Contains(text, secret) {
+					t.Errorf("%s: got %q, which holds the %s", name, text, kind)
+				}
+			}
+		}
+	}
+}
+
+func TestErrorsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	// A receiver that tells everything back, in every place that an error might be made of.
+	echo := receiver(t, func(w http.ResponseWriter, r *http.Request) {
+		all := strings.Join([]string{r.Header.Get("Authorization"), r.Header.Get("X-Key"), planted["signing"], planted["token"]}, " ")
+		w.Header().Set("Location", "http://"+strings.ReplaceAll(r.Header.Get("X-Key"), " ", "")+".example/"+planted["token"])
+		w.Header().Set("Www-Authenticate", all)
+		w.WriteHeader(map[string]int{triggers.NoAuth: 302, triggers.BasicAuth: 401, triggers.BearerAuth: 500}[r.Header.Get("X-Mode")])
+		io.WriteString(w, all)
+	})
+	broken := receiver(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, buffered, _ := w.(http.Hijacker).Hijack()
+		_, _ = fmt.Fprintf(buffered, "%s %s %s\r\n\r\n", r.Header.Get("Authorization"), r.Header.Get("X-Key"), r.URL)
+		_ = buffered.Flush()
+		conn.Close()
+	})
+	hang := receiver(t, func(_ http.ResponseWriter, r *http.Request) {
+		drain(r)
+		<-r.Context().Done()
+	})
+	s := senders(t, send.Options{Timeout: 200 * time.Millisecond})
+	for _, auth := range []string{triggers.NoAuth, triggers.BasicAuth, triggers.BearerAuth} {
+		for name, url := range map[string]string{
+			"echo": echo, "broken": broken, "hang": hang, "refused": "http://127.0.0.1:1", "private": "http://10.0.0.1", "no TLS": strings.Replace(echo, "http:", "https:", 1),
+			"no name": "http://nowhere.invalid", "user in URL": "http://ada:" + planted["password"] + "@127.0.0.1", "no URL": "http://[" + planted["password"],
+		} {
+			sub := guilty(url, auth)
+			sub.Sluice.Headers = append(sub.Sluice.Headers, triggers.Header{Name: "X-Mode", Value: ptr(auth)})
+			_, err := s.Send(t.Context(), deliver(sub, "i"))
+			leaks(t, name+" "+auth, err)
+			leaks(t, name+" batch "+auth, s.SendAll(t.Context(), []triggers.Delivery{deliver(sub, "i")})[0])
+		}
+	}
+}
+
+func TestSettingsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	s := senders(t, send.Options{Timeout: 200 * time.Millisecond})
+	for name, change := range map[string]func(*triggers.Subscription){
+		"signing": func(b *triggers.Subscription) { b.Sluice.Signing[0].Secret = ptr("whsec_!" + planted["signing"]) },
+		"certificate": func(b *triggers.Subscription) {
+			b.Sluice.Certificate = &triggers.ClientCertificate{Certificate: "x", Key: ptr(planted["key"])}
+		},
+		"header": func(b *triggers.Subscription) { b.Sluice.Headers[0].Value = ptr(planted["header"] + "\n") },
+		"bearer": func(b *triggers.Subscription) {
+			b.HTTP.Authentication = triggers.BearerAuth
+			b.HTTP.Bearer.Token = ptr(planted["bearer"] + "\n")
+		},
+		"nats": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://a:" + planted["broker"] + "@127.0.0.1:1", Subject: "s"}}
+		},
+		"nats gone": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://127.0.0.1:1", Subject: "s", UserName: "a", Password: ptr(planted["broker"])}}
+		},
+		"amqp gone": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{AMQP: &triggers.AMQPNode{URL: "amqp://127.0.0.1:1", Address: "s", UserName: "a", Password: ptr(planted["broker"])}}
+		},
+		"kafka gone": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{Kafka: &triggers.KafkaTopic{Brokers: []string{"127.0.0.1:1"}, Topic: "s", UserName: "a", Password: ptr(planted["broker"])}}
+		},
+		"sqs gone": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{SQS: &triggers.SQSQueue{URL: "http://127.0.0.1:1/q", Region: "eu-west-1", AccessKey: triggers.AccessKey{AccessKeyID: "a", SecretAccessKey: ptr(planted["key"]), Endpoint: "http://127.0.0.1:1"}}}
+		},
+	} {
+		sub := guilty("http://127.0.0.1:1", triggers.NoAuth)
+		change(sub)
+		_, err := s.Send(t.Context(), deliver(sub, "i"))
+		leaks(t, name, err)
+	}
+}
+
+func TestLeaksAreSeen(t *testing.T) {
+	t.Parallel()
+	for kind, secret := range maps.All(planted) {
+		probe := &testing.T{}
+		leaks(probe, kind, fmt.Errorf("outer: %w", errors.New("got "+secret)))
+		if !probe.Failed() {
+			t.Errorf("a %s in an error went unseen", kind)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	s := senders(t, send.Options{})
+	sub := guilty("http://127.0.0.1:1", triggers.BasicAuth)
+	got := string(s.Redact(sub, []byte("a "+planted["password"]+" b "+planted["header"]+" YWRhOnBsYW50ZWQtcGFzc3dvcmQ= c")))
+	if want := "a [redacted] b [redacted] [redacted] c"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,168 @@
+// Package send takes deliveries to their receivers: HTTP, EventBridge, Kafka, NATS, AMQP, SQS and SNS. Each sender is a file with one table of
+// rules: which answers are tried again, which are final, and which say when. None tries again by itself, because only the record of attempts knows
+// what has been tried. Where a receiver stands is decided by whoever made the subscription, so every socket is opened behind the guard.
+package send
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"sluice/triggers"
+)
+
+// Options are a deployment's.
+type Options struct {
+	Allow       []netip.Prefix // allow_networks: private networks that receivers may stand in
+	Roots       *x509.CertPool // who signs receivers' certificates; nil = the system's
+	Timeout     time.Duration  // for a whole answer; 0 = 10 s, which is what SailPoint gives
+	Idle        time.Duration  // after which an unused client is closed; 0 = 5 min
+	EventBridge EventBridgeOptions
+}
+
+// Senders is the triggers.Sender of every subscription. It picks by the subscription's type and destination, and keeps one client for each
+// subscription until the subscription changes or nothing was sent for a while.
+type Senders struct {
+	options Options
+	guard   guard
+
+	mu     sync.Mutex
+	kept   map[string]*client // by the subscription's id
+	closed bool
+}
+
+var _ triggers.Batcher = (*Senders)(nil)
+
+// sender is what a file of this package implements. close is called once, when no send is under way.
+type sender interface {
+	triggers.Sender
+	// check resolves every address that the sender would dial.
+	check(ctx context.Context) error
+	close()
+}
+
+// New returns Senders, which hold nothing yet.
+func New(o Options) *Senders {
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Idle == 0 {
+		o.Idle = 5 * time.Minute
+	}
+	return &Senders{options: o, guard: guard{allow: o.Allow}, kept: map[string]*client{}}
+}
+
+// Send delivers d. An error says that it was not delivered, or that nobody knows.
+func (s *Senders) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer, error) {
+	c, err := s.take(d.Subscription)
+	if err != nil {
+		return triggers.Answer{}, err
+	}
+	defer s.give(c)
+	answer, err := c.sender.Send(ctx, d)
+	return answer, c.secrets.hide(err)
+}
+
+// Most is how many deliveries SendAll takes: what the clouds take in one call. Brokers could take more and gain little by it.
+func (s *Senders) Most() int { return mostInBatch }
+
+const mostInBatch = 10
+
+// Batches tells whether SendAll makes one call out of several deliveries to sub. Where it does not, it sends them side by side.
+func (s *Senders) Batches(sub *triggers.Subscription) bool {
+	if sub.Type == triggers.TypeEventBridge {
+		return true
+	}
+	to := sub.Sluice.Destination
+	return to != nil && (to.Kafka != nil || to.SQS != nil || to.SNS != nil)
+}
+
+// SendAll delivers all, which go to one subscription. Their order holds only as long as each succeeds, so deliveries of one subject that
+// must stay in order do not belong in one batch.
+func (s *Senders) SendAll(ctx context.Context, all []triggers.Delivery) []error {
+	errs := make([]error, len(all))
+	if len(all) == 0 {
+		return errs
+	}
+	c, err := s.take(all[0].Subscription)
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	defer s.give(c)
+	if b, ok := c.sender.(triggers.Batcher); ok {
+		for from := 0; from < len(all); from += b.Most() {
+			copy(errs[from:], b.SendAll(ctx, all[from:min(from+b.Most(), len(all))]))
+		}
+	} else {
+		var under sync.WaitGroup
+		for i, d := range all {
+			under.Go(func() { _, errs[i] = c.sender.Send(ctx, d) })
+		}
+		under.Wait()
+	}
+	for i := range errs {
+		errs[i] = c.secrets.hide(errs[i])
+	}
+	return errs
+}
+
+// Check says what is wrong with a subscription before anything is sent to it: what cannot be used, and which addresses are refused. The
+// text is for whoever made the subscription.
+func (s *Senders) Check(ctx context.Context, sub *triggers.Subscription) error {
+	hidden := secretsOf(sub)
+	made, err := s.build(sub, hidden)
+	if err != nil {
+		return hidden.hide(err)
+	}
+	defer made.close()
+	return hidden.hide(made.check(ctx))
+}
+
+// CheckURL says whether url is an address that a receiver of HTTP may have: http or https, and no host inside.
+func (s *Senders) CheckURL(ctx context.Context, url string) error {
+	return s.guard.checkURL(ctx, url, "https", "http")
+}
+
+// Redact blanks the secrets of sub in text that came from its receiver, before anybody keeps it.
+func (s *Senders) Redact(sub *triggers.Subscription, text []byte) []byte {
+	s.mu.Lock()
+	c := s.kept[sub.ID]
+	s.mu.Unlock()
+	if c != nil && c.fits(sub) {
+		return c.secrets.redact(text) // knows the token that was fetched, too
+	}
+	return secretsOf(sub).redact(text)
+}
+
+// build makes the sender of sub. It dials nothing.
+func (s *Senders) build(sub *triggers.Subscription, hidden *secrets) (sender, error) {
+	to := sub.Sluice.Destination
+	switch {
+	case sub.Type == triggers.TypeEventBridge && sub.EventBridge != nil:
+		return newEventBridge(s.options, s.guard, sub)
+	case sub.Type != triggers.TypeHTTP:
+		return nil, triggers.Permanent(fmt.Errorf("nothing is delivered to a subscription of type %s", sub.Type))
+	case to == nil && sub.HTTP != nil:
+		return newHTTP(s.options, s.guard, sub, hidden)
+	case to == nil:
+		return nil, errors.New("httpConfig is missing, so nobody knows where events go")
+	case to.Kafka != nil:
+		return newKafka(s.options, s.guard, to.Kafka)
+	case to.NATS != nil:
+		return newNATS(s.options, s.guard, to.NATS)
+	case to.AMQP != nil:
+		return newAMQP(s.options, s.guard, to.AMQP)
+	case to.SQS != nil:
+		return newSQS(s.options, s.guard, to.SQS)
+	case to.SNS != nil:
+		return newSNS(s.options, s.guard, to.SNS)
+	}
+	return nil, errors.New("sluice.destination names none of kafka, nats, amqp, sqs and sns")
+}

@@ -1,0 +1,159 @@
+package events
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/internal/fault"
+	"sluice/web/collection"
+)
+
+// mostBody bounds what a client may send.
+const mostBody = 1 << 20
+
+// problem is SailPoint's ErrorResponseDto.
+type problem struct {
+	DetailCode string    `json:"detailCode"`
+	TrackingID string    `json:"trackingId"`
+	Messages   []message `json:"messages"`
+	Causes     []message `json:"causes"`
+}
+
+type message struct {
+	Locale       string `json:"locale"`
+	LocaleOrigin string `json:"localeOrigin"`
+	Text         string `json:"text"`
+}
+
+// detailCodes are SailPoint's words for statuses. The small f is its own.
+var detailCodes = map[int]string{
+	http.StatusBadRequest:          "400.1 Bad Request Content",
+	http.StatusForbidden:           "403 Forbidden",
+	http.StatusNotFound:            "404 Not found",
+	http.StatusInternalServerError: "500.0 Internal Fault",
+}
+
+// refuse answers with an error. What is not a fault is told to the log alone, under the tracking id that the client gets.
+func (a *API) refuse(v *visit, err error) {
+	why := fault.Of(err)
+	switch why.Status {
+	case http.StatusUnauthorized:
+		v.ResponseWriter.Header().Set("WWW-Authenticate", "Bearer")
+		v.send(why.Status, map[string]string{"error": why.Message})
+		return
+	case http.StatusTooManyRequests:
+		v.ResponseWriter.Header().Set("Retry-After", strconv.FormatInt(int64((why.RetryAfter+time.Second-1)/time.Second), 10))
+		v.send(why.Status, map[string]string{"message": why.Message})
+		return
+	}
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	p := problem{
+		DetailCode: detailCodes[why.Status], TrackingID: hex.EncodeToString(id[:]),
+		Messages: []message{{Locale: "en-US", LocaleOrigin: "DEFAULT", Text: why.Message}}, Causes: []message{},
+	}
+	if p.DetailCode == "" {
+		p.DetailCode = strconv.Itoa(why.Status) + " " + http.StatusText(why.Status)
+	}
+	if why.Status == http.StatusInternalServerError {
+		a.Log.Error("a request to the trigger API failed", "trackingId", p.TrackingID, "method", v.Method, "error", err)
+		p.Messages[0].Text = "An internal fault occurred."
+	}
+	v.send(why.Status, p)
+}
+
+// send answers with a document.
+func (v *visit) send(status int, document any) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(document); err != nil { // what was read from JSON can be written as such
+		status = http.StatusInternalServerError
+		body.Reset()
+	}
+	h := v.ResponseWriter.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	v.WriteHeader(status)
+	_, _ = v.ResponseWriter.Write(body.Bytes())
+}
+
+// body reads what a client sent into a document. Errors name the member that is wrong and never its value, which may be a secret.
+func (v *visit) body(into any) error {
+	text, err := v.text()
+	if err != nil {
+		return err
+	}
+	return decode(text, into)
+}
+
+func (v *visit) text() ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(v.Body, mostBody+1))
+	switch {
+	case err != nil:
+		return nil, bad("the body could not be read to its end")
+	case len(text) > mostBody:
+		return nil, refuse(http.StatusRequestEntityTooLarge, "request_too_large", "the body is longer than %d bytes", mostBody)
+	}
+	return text, nil
+}
+
+func decode(text []byte, into any) error {
+	err := json.Unmarshal(text, into)
+	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is {
+		field := wrong.Field
+		if field == "" {
+			field = "the body"
+		}
+		return bad("%s must be %s, not %s", field, kindOf(wrong.Type.Kind().String()), strings.Fields(wrong.Value + " another value")[0])
+	}
+	if err != nil {
+		return bad("the body is not JSON")
+	}
+	return nil
+}
+
+// kindOf is what JSON calls a kind of Go's.
+func kindOf(kind string) string {
+	switch {
+	case kind == "string":
+		return "a string"
+	case kind == "bool":
+		return "true or false"
+	case kind == "slice":
+		return "an array"
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "float"):
+		return "a number"
+	}
+	return "an object"
+}
+
+// page answers with the part of a collection that is asked for.
+func page[T any](v *visit, fields []collection.Field[T], all func() ([]T, error), show func(T) any) error {
+	q, err := collection.Read(v.URL.Query(), fields)
+	if err != nil {
+		return bad("%s", err)
+	}
+	items, err := all()
+	if err != nil {
+		return err
+	}
+	items, total := q.Of(items)
+	if q.Count {
+		v.ResponseWriter.Header().Set("X-Total-Count", strconv.Itoa(total))
+	}
+	shown := make([]any, len(items))
+	for i, item := range items {
+		shown[i] = show(item)
+	}
+	v.send(http.StatusOK, shown)
+	return nil
+}
