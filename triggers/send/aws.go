@@ -42,7 +42,11 @@ func newCloud(o Options, g guard, service, prefix, region string, key triggers.A
 	if err != nil {
 		return nil, err
 	}
-	c := &cloud{service: service + " in " + region, host: prefix + "." + region + ".amazonaws.com", guard: g, timeout: o.Timeout}
+	domain := ""
+	if partition(region) == "aws-cn" {
+		domain = ".cn"
+	}
+	c := &cloud{service: service + " in " + region, host: prefix + "." + region + ".amazonaws.com" + domain, guard: g, timeout: o.Timeout}
 	c.client = &http.Client{
 		Transport:     g.transport(config, defaultConcurrency),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -57,7 +57,7 @@ func drip(w http.ResponseWriter, r *http.Request) {
 func TestDrip(t *testing.T) {
 	t.Parallel()
 	url := receiver(t, drip)
-	s := senders(t, send.Options{Timeout: 100 * time.Millisecond})
+	s := senders(t, send.Options{Timeout: time.Second})
 	if _, err := s.Send(t.Context(), wanting(url)); !errors.Is(err, context.DeadlineExceeded) || triggers.IsPermanent(err) {
 		t.Errorf("output wanted: got %v, want the end of time", err)
 	}

@@ -134,8 +134,9 @@ func (s *Senders) CheckURL(ctx context.Context, url string) error {
 func (s *Senders) Redact(sub *triggers.Subscription, text []byte) []byte {
 	s.mu.Lock()
 	c := s.kept[sub.ID]
+	known := c != nil && c.fits(sub)
 	s.mu.Unlock()
-	if c != nil && c.fits(sub) {
+	if known {
 		return c.secrets.redact(text) // knows the token that was fetched, too
 	}
 	return secretsOf(sub).redact(text)
