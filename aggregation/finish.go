@@ -2,6 +2,7 @@ package aggregation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -14,7 +15,7 @@ func (r *Runner) commit(ctx context.Context, s subject, claim Claim, reader *Rea
 	if err != nil {
 		return kept(err)
 	}
-	counts, err := r.counts(ctx, s.run)
+	counts, err := r.counts(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (r *Runner) commit(ctx context.Context, s subject, claim Claim, reader *Rea
 		if err := r.ask(ctx, s, claim, reader, work); err != nil {
 			return err
 		}
-		if counts, err = r.counts(ctx, s.run); err != nil {
+		if counts, err = r.counts(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -99,19 +100,26 @@ func counted[T any](all iter.Seq2[T, error], n *int) iter.Seq2[T, error] {
 }
 
 // counts counts what a run changes.
-func (r *Runner) counts(ctx context.Context, run Run) (counts Counts, err error) {
-	if counts.Scanned, counts.Failed, err = r.Store.Tally(ctx, run.ID); err != nil {
+func (r *Runner) counts(ctx context.Context, s subject) (counts Counts, err error) {
+	if counts.Scanned, counts.Failed, err = r.Store.Tally(ctx, s.run.ID); err != nil {
 		return counts, kept(err)
 	}
-	for change, err := range changes(ctx, r.Store, run, &counts.Before) {
-		if err != nil {
+	for change, err := range changes(ctx, r.Store, s.run, &counts.Before) {
+		switch {
+		case err != nil:
 			return counts, err
+		case change.Kind == Created && change.ID != spell(change.ID, s.resource.FoldCase):
+			return counts, errSpelling
 		}
 		counts.Add(change)
 	}
 	counts.Unchanged = max(0, counts.Scanned-counts.Added-counts.Changed-counts.Failed)
 	return counts, nil
 }
+
+// errSpelling says that a run has read ids before its resource's connector had fold_case: against a snapshot that is respelled by now, each
+// of them would look like somebody new.
+var errSpelling = errors.New("what the run has read was read before fold_case, and the snapshot is spelled in small letters by now: begin a new run")
 
 // facts are a run's changes with their events.
 func (r *Runner) facts(ctx context.Context, s subject, origin Origin) iter.Seq2[Fact, error] {
