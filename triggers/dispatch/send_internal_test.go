@@ -1,0 +1,130 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/triggers"
+)
+
+func testDispatcher() *Dispatcher {
+	return New(Options{
+		Check: func(_ string, output json.RawMessage) error {
+			if string(output) == `{"approved":true}` {
+				return nil
+			}
+			return errors.New("approved is missing")
+		},
+		Callback: func(id string) string { return "https://sluice.example/" + id },
+		Chance:   func() float64 { return 1 },
+	})
+}
+
+// What becomes of an answer, by how its receiver answers.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
+	i := triggers.Invocation{ID: "i", Trigger: "t", Created: now}
+	good := triggers.Answer{Status: 200, Body: []byte(` {"approved":true} `)}
+	for name, c := range map[string]struct {
+		kind   triggers.Kind
+		mode   string
+		answer triggers.Answer
+		err    error
+		want   triggers.State
+	}{
+		"no answer is wanted":         {triggers.FireAndForget, triggers.DispatchSync, triggers.Answer{Status: 204}, nil, triggers.Done},
+		"an output":                   {triggers.RequestResponse, triggers.DispatchSync, good, nil, triggers.Done},
+		"no JSON":                     {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("ok")}, nil, triggers.Dead},
+		"another output":              {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("{}")}, nil, triggers.Dead},
+		"an acknowledgement":          {triggers.RequestResponse, triggers.DispatchAsync, triggers.Answer{Status: 200, Body: []byte("{}")}, nil, triggers.Asked},
+		"dynamic, an output":          {triggers.RequestResponse, triggers.DispatchDynamic, good, nil, triggers.Done},
+		"dynamic, an acknowledgement": {triggers.RequestResponse, triggers.DispatchDynamic, triggers.Answer{Status: 202}, nil, triggers.Asked},
+		"an error that may pass":      {triggers.FireAndForget, triggers.DispatchSync, triggers.Answer{Status: 500}, errors.New("status 500"), triggers.Waiting},
+		"an error for good":           {triggers.FireAndForget, triggers.DispatchSync, triggers.Answer{Status: 410}, triggers.Permanent(errors.New("status 410")), triggers.Dead},
+	} {
+		s := &triggers.Subscription{Type: triggers.TypeHTTP, ResponseDeadline: "PT2H", HTTP: &triggers.HTTPConfig{DispatchMode: c.mode}}
+		got := testDispatcher().judge(s, i, c.kind, c.answer, c.err, now)
+		if got.State != c.want {
+			t.Errorf("%s: got %s (%s), want %s", name, got.State, got.Reason, c.want)
+		}
+		if got.State == triggers.Asked && !got.Deadline.Equal(now.Add(2*time.Hour)) {
+			t.Errorf("%s: got the deadline %v, want two hours", name, got.Deadline)
+		}
+		if got.State == triggers.Done && c.kind == triggers.RequestResponse && string(got.Output) != `{"approved":true}` {
+			t.Errorf("%s: got output %s, want the answer's", name, got.Output)
+		}
+	}
+	late := testDispatcher().judge(&triggers.Subscription{Type: triggers.TypeHTTP}, i, triggers.RequestResponse, triggers.Answer{}, errors.New("reset"), now.Add(time.Hour))
+	if late.State != triggers.Dead {
+		t.Errorf("an error when nobody waits for the answer any more: got %s, want dead", late.State)
+	}
+}
+
+// The payload goes as it is, and _metadata at its end to those who get it.
+func TestBody(t *testing.T) {
+	t.Parallel()
+	const meta = `"_metadata":{"callbackURL":"https://sluice.example/i","secret":"x","triggerId":"t",`
+	for name, c := range map[string]struct {
+		kind     triggers.Kind
+		mode     string
+		bus      bool
+		metadata bool
+		payload  string
+		want     string
+	}{
+		"as it is":        {triggers.FireAndForget, triggers.DispatchSync, false, false, `{"b": 1,"a":2}`, `{"b": 1,"a":2}`},
+		"a list":          {triggers.FireAndForget, triggers.DispatchSync, false, false, `[1]`, `[1]`},
+		"asynchronous":    {triggers.RequestResponse, triggers.DispatchAsync, false, false, `{"b": 1 }`, `{"b": 1,` + meta + `"triggerType":"requestResponse","responseMode":"async","invocationId":"i"}}`},
+		"an empty one":    {triggers.RequestResponse, triggers.DispatchAsync, false, false, `{}`, `{` + meta + `"triggerType":"requestResponse","responseMode":"async","invocationId":"i"}}`},
+		"an event bus":    {triggers.FireAndForget, "", true, false, `{"b":1}`, `{"b":1,` + meta + `"triggerType":"fireAndForget","responseMode":"async","invocationId":"i"}}`},
+		"who asks for it": {triggers.FireAndForget, triggers.DispatchSync, false, true, `{"b":1}`, `{"b":1,` + meta + `"triggerType":"fireAndForget","responseMode":"sync","invocationId":"i"}}`},
+	} {
+		s := &triggers.Subscription{Type: triggers.TypeHTTP, HTTP: &triggers.HTTPConfig{DispatchMode: c.mode}}
+		if c.bus {
+			s = &triggers.Subscription{Type: triggers.TypeEventBridge}
+		}
+		s.Sluice.Metadata = c.metadata
+		i := triggers.Invocation{ID: "i", Trigger: "t", Secret: "x", Event: triggers.Event{Data: []byte(c.payload)}}
+		if got, err := testDispatcher().body(s, i, c.kind); string(got) != c.want || err != nil {
+			t.Errorf("%s: got %s, %v, want %s", name, got, err, c.want)
+		}
+	}
+	s := &triggers.Subscription{Type: triggers.TypeEventBridge}
+	if _, err := testDispatcher().body(s, triggers.Invocation{Event: triggers.Event{Data: []byte("[1]")}}, triggers.FireAndForget); err == nil {
+		t.Error("a list for an event bus: got no error, want one")
+	}
+}
+
+// The circuit opens when nothing has worked for a while, and not because of what is final.
+func TestCircuit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := circuit{began: time.Now()}
+		attempt := func(state triggers.State) {
+			c.note(landing{result: triggers.Result{State: state, Reason: "status 503"}})
+		}
+		for range failuresToOpen {
+			attempt(triggers.Waiting)
+		}
+		if c.open() {
+			t.Error("ten failures in a moment: got it open, want it closed")
+		}
+		<-time.After(openAfter)
+		if !c.open() || c.last != "status 503" {
+			t.Errorf("after %v: got open %v for %q, want it open", openAfter, c.open(), c.last)
+		}
+		attempt(triggers.Dead)
+		if c.open() {
+			t.Error("after an answer that is final: got it open, want it closed")
+		}
+		attempt(triggers.Waiting)
+		<-time.After(openAfter)
+		if c.open() {
+			t.Error("one failure, long ago: got it open, want it closed")
+		}
+	})
+}
