@@ -207,16 +207,19 @@ type Retention struct {
 
 // Retire drops the record of what is over for long, a thousand invocations at a time, with their attempts. It returns how many went.
 func (db *DB) Retire(ctx context.Context, keep Retention) (retired int64, err error) {
+	var oldest int64 // too many came after it
+	err = db.read("count invocations", func(t tx) error {
+		return t.one(ctx, `SELECT COALESCE(MAX(seq), 0) FROM (SELECT seq FROM invocations WHERE state IN ('done', 'dead') ORDER BY seq DESC LIMIT 1 OFFSET ?) AS o`,
+			[]any{int64(max(0, keep.Most))}, &oldest)
+	})
+	if err != nil {
+		return 0, err
+	}
 	for {
 		var n int64
 		err := db.write(ctx, "retire invocations", func(t tx) error {
 			now, err := db.now(ctx, t)
 			if err != nil {
-				return err
-			}
-			var oldest int64 // that is kept because of Most
-			if err := t.one(ctx, `SELECT COALESCE(MAX(seq), 0) FROM (SELECT seq FROM invocations WHERE state IN ('done', 'dead') ORDER BY seq DESC LIMIT 1 OFFSET ?) AS o`,
-				[]any{int64(max(0, keep.Most))}, &oldest); err != nil {
 				return err
 			}
 			var old []any

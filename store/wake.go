@@ -1,10 +1,6 @@
 package store
 
-import (
-	"context"
-	"sync"
-	"time"
-)
+import "sync"
 
 // wake tells those of this process who wait for something to deliver that there may be some.
 type wake struct {
@@ -27,17 +23,4 @@ func (db *DB) Bell() <-chan struct{} {
 	db.wake.mu.Lock()
 	defer db.wake.mu.Unlock()
 	return db.wake.bell
-}
-
-// WaitFor waits until a bell rings, until a time is over, or until ctx ends.
-func WaitFor(ctx context.Context, bell <-chan struct{}, most time.Duration) error {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-bell:
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
 }
