@@ -195,10 +195,11 @@ func (r *Reader) answersFor(ctx context.Context, v Variables) (bool, error) {
 }
 
 // doubtful tells whether an error may be of one account or of the vendor: it was sent a request, and its answer is an error, a refusal of
-// rights, or none that can be read to its end.
+// rights, or none that can be read to its end. A 401 is such a refusal, too: TeamDynamix answers it where a permission is missing, and what it
+// says of the token is weighed on the request's way.
 func doubtful(err error) bool {
 	if status, ok := errors.AsType[*StatusError](err); ok {
-		return status.Status >= 500 || status.Status == http.StatusForbidden
+		return status.Status >= 500 || status.Status == http.StatusForbidden || status.Status == http.StatusUnauthorized
 	}
 	if refused, ok := errors.AsType[*fault.Error](err); ok {
 		return refused.Stage == "transform" || refused.Code == "vendor_timeout" || refused.Code == "vendor_protocol"

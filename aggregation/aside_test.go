@@ -45,6 +45,7 @@ func TestOneAccountThatIsPoison(t *testing.T) {
 	v := newTenant(t, teamdynamix.Options{People: 40})
 	for name, poison := range map[string]func() *http.Response{
 		"500":  func() *http.Response { return answer(500, `{"Message":"planted"}`) },
+		"401":  func() *http.Response { return answer(401, "") },
 		"403":  func() *http.Response { return answer(403, "") },
 		"torn": func() *http.Response { return answer(200, `{"UID":`) },
 	} {

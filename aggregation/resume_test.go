@@ -157,7 +157,7 @@ func TestDetailStops(t *testing.T) {
 		calls  int
 		again  bool
 	}{
-		"unauthorized": {func() *http.Response { return answer(401, "") }, 3, false},
+		"unauthorized": {func() *http.Response { return answer(401, "") }, 6, false},
 		"forbidden":    {func() *http.Response { return answer(403, "") }, 6, false},
 		"too many":     {func() *http.Response { return answer(429, "") }, 3, true},
 		"broken":       {func() *http.Response { return answer(500, "") }, 6, true},
