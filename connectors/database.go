@@ -95,7 +95,21 @@ func (b *setBuild) database() {
 
 // events compiles the API of event triggers. Whether its keys are keys is seen when they are read, because only cmd knows how they look.
 func (b *setBuild) events() {
-	b.set.Events = Events(b.written.Triggers)
+	w := b.written.Triggers
+	b.set.Events = Events{
+		Seal: w.Seal, Calls: w.Calls, Window: w.Window, Token: w.Token, FireAndForget: w.FireAndForget, RequestResponse: w.RequestResponse,
+		URL: w.URL, AllowNetworks: w.AllowNetworks, Keep: w.Keep, KeepDead: w.KeepDead, KeepMost: w.KeepMost, EventBridge: EventBridge(w.EventBridge),
+	}
+	aws := b.set.Events.EventBridge
+	if (aws.AccessKeyID == "") != aws.SecretAccessKey.IsZero() {
+		b.fault("triggers.eventbridge", "access_key_id and secret_access_key belong together; give both, or neither for the machine's own credentials")
+	}
+	if aws.Endpoint != "" && aws.AccessKeyID == "" {
+		b.fault("triggers.eventbridge.endpoint", "the machine's own credentials are shown to AWS alone; give access_key_id and secret_access_key beside another endpoint")
+	}
+	if !aws.SecretAccessKey.IsZero() {
+		b.hash.add("triggers.eventbridge.secret_access_key", []byte(aws.SecretAccessKey.Reveal()))
+	}
 	if !b.set.Events.Seal.IsZero() {
 		b.hash.add("triggers.seal", []byte(b.set.Events.Seal.Reveal()))
 	}

@@ -66,17 +66,26 @@ type boundsEntry struct {
 }
 
 type triggersEntry struct {
-	Seal            strict.Secret  `yaml:"seal" jsonschema_description:"The key that seals the secrets of subscriptions, or several with white space between them, the newest first; sluice keys create-seal makes one. Left out: the file seal.key in the data folder, which is made when it is needed."`
-	Calls           int            `yaml:"calls" jsonschema:"minimum=1,default=100" jsonschema_description:"Calls that one client may make to one version of the API within window."`
-	Window          time.Duration  `yaml:"window" jsonschema:"minimum=1ms,default=10s" jsonschema_description:"See calls."`
-	Token           time.Duration  `yaml:"token" jsonschema:"minimum=1s,default=12m29s" jsonschema_description:"How long a token of a client is good."`
-	FireAndForget   int            `yaml:"fire_and_forget" jsonschema:"minimum=1,default=50" jsonschema_description:"Subscriptions that a trigger may have which waits for no answer."`
-	RequestResponse int            `yaml:"request_response" jsonschema:"minimum=1,default=1" jsonschema_description:"Subscriptions that a trigger may have which waits for an answer."`
-	URL             string         `yaml:"url" jsonschema:"pattern=^(https?://[^/ ]+(/[^ ]*)?)?$,example=https://sluice.example" jsonschema_description:"How receivers reach this Sluice: callback URLs begin with it. Left out: the address of the listener main."`
-	AllowNetworks   []netip.Prefix `yaml:"allow_networks" jsonschema_description:"Private networks in which receivers may be."`
-	Keep            time.Duration  `yaml:"keep" jsonschema:"minimum=1m,default=168h" jsonschema_description:"How long the record of an invocation is kept that is delivered."`
-	KeepDead        time.Duration  `yaml:"keep_dead" jsonschema:"minimum=1m,default=720h" jsonschema_description:"How long the record of an invocation is kept that is dead: as long it can be replayed."`
-	KeepMost        int            `yaml:"keep_most" jsonschema:"minimum=1000,default=1000000" jsonschema_description:"How many invocations that are over are kept at the most."`
+	Seal            strict.Secret    `yaml:"seal" jsonschema_description:"The key that seals the secrets of subscriptions, or several with white space between them, the newest first; sluice keys create-seal makes one. Left out: the file seal.key in the data folder, which is made when it is needed."`
+	Calls           int              `yaml:"calls" jsonschema:"minimum=1,default=100" jsonschema_description:"Calls that one client may make to one version of the API within window."`
+	Window          time.Duration    `yaml:"window" jsonschema:"minimum=1ms,default=10s" jsonschema_description:"See calls."`
+	Token           time.Duration    `yaml:"token" jsonschema:"minimum=1s,default=12m29s" jsonschema_description:"How long a token of a client is good."`
+	FireAndForget   int              `yaml:"fire_and_forget" jsonschema:"minimum=1,default=50" jsonschema_description:"Subscriptions that a trigger may have which waits for no answer."`
+	RequestResponse int              `yaml:"request_response" jsonschema:"minimum=1,default=1" jsonschema_description:"Subscriptions that a trigger may have which waits for an answer."`
+	URL             string           `yaml:"url" jsonschema:"pattern=^(https?://[^/ ]+(/[^ ]*)?)?$,example=https://sluice.example" jsonschema_description:"How receivers reach this Sluice: callback URLs begin with it. Left out: the address of the listener main."`
+	AllowNetworks   []netip.Prefix   `yaml:"allow_networks" jsonschema_description:"Private networks in which receivers may be."`
+	Keep            time.Duration    `yaml:"keep" jsonschema:"minimum=1m,default=168h" jsonschema_description:"How long the record of an invocation is kept that is delivered."`
+	KeepDead        time.Duration    `yaml:"keep_dead" jsonschema:"minimum=1m,default=720h" jsonschema_description:"How long the record of an invocation is kept that is dead: as long it can be replayed."`
+	EventBridge     eventBridgeEntry `yaml:"eventbridge" jsonschema_description:"How events go to EventBridge, because a subscription there names nothing but an account and a region."`
+	KeepMost        int              `yaml:"keep_most" jsonschema:"minimum=1000,default=1000000" jsonschema_description:"How many invocations that are over are kept at the most."`
+}
+
+type eventBridgeEntry struct {
+	Source          string        `yaml:"source" jsonschema:"example=acme.identity" jsonschema_description:"What stands before the subscription in an event's source. Left out: aws.partner/sailpoint.com, which AWS takes from its partners alone."`
+	Bus             string        `yaml:"bus" jsonschema:"default=default" jsonschema_description:"The event bus in the subscription's account."`
+	AccessKeyID     string        `yaml:"access_key_id" jsonschema_description:"A key of AWS. Left out: the machine's own credentials."`
+	SecretAccessKey strict.Secret `yaml:"secret_access_key" jsonschema_description:"Its secret, as a reference."`
+	Endpoint        string        `yaml:"endpoint" jsonschema:"pattern=^(https?://[^/ ]+(/[^ ]*)?)?$" jsonschema_description:"Instead of AWS's own, as for a VPC endpoint; it needs access_key_id."`
 }
 
 type viewEntry struct {

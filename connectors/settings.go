@@ -64,4 +64,14 @@ type Events struct {
 	AllowNetworks   []netip.Prefix // private networks in which receivers may be
 	Keep, KeepDead  time.Duration  // the record of what is delivered, and of what is dead
 	KeepMost        int            // of what is over
+	EventBridge     EventBridge
+}
+
+// EventBridge says how events go to EventBridge, because a subscription there names nothing but an account and a region.
+type EventBridge struct {
+	Source          string        // before the subscription in an event's source; "": SailPoint's
+	Bus             string        // of the subscription's account; "": default
+	AccessKeyID     string        // "": the machine's own credentials
+	SecretAccessKey strict.Secret // beside AccessKeyID
+	Endpoint        string        // instead of AWS's own; ""
 }

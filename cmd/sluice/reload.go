@@ -114,7 +114,9 @@ func (a *App) reloadOn(ctx context.Context, signals <-chan os.Signal) {
 }
 
 func sameEvents(a, b connectors.Events) bool {
-	seals := a.Seal.Equal(b.Seal)
-	a.Seal, b.Seal = strict.Secret{}, strict.Secret{}
-	return seals && reflect.DeepEqual(a, b)
+	secrets := a.Seal.Equal(b.Seal) && a.EventBridge.SecretAccessKey.Equal(b.EventBridge.SecretAccessKey)
+	for _, e := range []*connectors.Events{&a, &b} {
+		e.Seal, e.EventBridge.SecretAccessKey = strict.Secret{}, strict.Secret{}
+	}
+	return secrets && reflect.DeepEqual(a, b)
 }
