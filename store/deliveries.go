@@ -84,8 +84,8 @@ func (db *DB) ReleaseSubscription(ctx context.Context, c triggers.Claim) error {
 	})
 }
 
-// NextDeliveries are the first invocations of a claim that are due, at most limit, in their order. Of a subscription that is not to be
-// delivered to there are its tests.
+// NextDeliveries are the first invocations of a claim that are due, at most limit: those that failed and are due again, in their order, and then
+// those that are new. While there are more of both, each has half. Of a subscription that is not to be delivered to there are its tests.
 func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (next []triggers.Invocation, err error) {
 	err = db.read("read deliveries", func(t tx) error {
 		now, err := db.now(ctx, t)
@@ -96,7 +96,18 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (
 		if !c.Subscription.Enabled || pausedUntil(c.Subscription.Sluice.Paused) > micros(now) {
 			which += " AND i.test = 1"
 		}
-		next, err = invocations(ctx, t, which+" ORDER BY i.due, i.seq LIMIT ?", c.Subscription.ID, micros(now), int64(limit))
+		part := func(of string, most int) ([]triggers.Invocation, error) {
+			return invocations(ctx, t, which+" AND i.due "+of+" 0 ORDER BY i.due, i.seq LIMIT ?", c.Subscription.ID, micros(now), int64(most))
+		}
+		half := (limit + 1) / 2
+		if next, err = part(">", half); err != nil {
+			return err
+		}
+		fresh, err := part("=", limit-len(next))
+		if err == nil && len(next) == half && len(fresh) < limit-half {
+			next, err = part(">", limit-len(fresh))
+		}
+		next = append(next, fresh...)
 		return err
 	})
 	return next, err
@@ -136,6 +147,13 @@ func park(ctx context.Context, t tx, subscription, subject string, behind, due i
 	return err
 }
 
+// unpark lets those that wait behind a head be due as if they were new, because what is new now must not come before them.
+func unpark(ctx context.Context, t tx, subscription string, head int64) error {
+	_, err := t.exec(ctx, `UPDATE invocations SET due = ? WHERE subscription = ? AND state = 'waiting' AND tries = 0 AND due > 0
+		AND subject = (SELECT subject FROM invocations WHERE seq = ?)`, atOnce, subscription, head)
+	return err
+}
+
 // Settle keeps what became of some deliveries. Where deliveries of a subject go one after the other, those behind one that is sent again wait
 // as long. What was settled or deleted meanwhile by another is left alone.
 func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) error {
@@ -146,6 +164,11 @@ func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.R
 		}
 		var done []any
 		for _, r := range results {
+			if r.Frees {
+				if err := unpark(ctx, t, c.Subscription.ID, r.Seq); err != nil {
+					return err
+				}
+			}
 			if r.State == triggers.Done && r.Output == nil {
 				done = append(done, r.Seq)
 				continue

@@ -177,6 +177,9 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 		replayed, err = t.exec(ctx, `UPDATE invocations SET state = 'waiting', tries = 0, due = ?, created = ?, completed = 0, deadline = 0, reason = 'replayed',
 			output = NULL, fault = '' WHERE seq IN (SELECT i.seq FROM invocations i JOIN subscriptions s ON s.id = i.subscription WHERE `+where+` AND i.state IN ('dead', 'done'))`,
 			append([]any{atOnce, micros(now)}, args...)...)
+		if err == nil && replayed > 0 {
+			err = db.engine.notify(ctx, t)
+		}
 		return err
 	})
 	if err == nil && replayed > 0 {

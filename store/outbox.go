@@ -168,6 +168,9 @@ func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) e
 	if err != nil {
 		return err
 	}
+	if err := db.engine.notify(ctx, t); err != nil {
+		return err
+	}
 	number, at := last-int64(len(made)), micros(now)
 	return insert(ctx, t, `INSERT INTO invocations (seq, id, subscription, trigger_id, subject, event, test, data, content,
 		state, attempts, tries, due, created, completed, deadline, secret, reason, output, fault)`, "", made, func(n newInvocation) []any {

@@ -27,6 +27,7 @@ type postgresEngine struct {
 const (
 	writerConns = 6
 	readerConns = 4
+	watchConns  = 1
 )
 
 // dial is how long to wait for a server that does not answer, unless the URL says otherwise.
@@ -112,7 +113,7 @@ func (e *postgresEngine) explain(err error) error {
 	case "53100":
 		return fmt.Errorf("the disk of PostgreSQL at %s is full; free some space there, nothing is half written: %w", e.at, err)
 	case "53300":
-		return fmt.Errorf("PostgreSQL at %s has no connection left; raise max_connections, a node takes %d: %w", e.at, writerConns+readerConns, err)
+		return fmt.Errorf("PostgreSQL at %s has no connection left; raise max_connections, a node takes %d: %w", e.at, writerConns+readerConns+watchConns, err)
 	case "25006":
 		return fmt.Errorf("PostgreSQL at %s is read-only; name the primary server in the configuration: %w", e.at, err)
 	case "42501":

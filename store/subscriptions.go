@@ -159,8 +159,14 @@ func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *
 		}
 		_, err = t.exec(ctx, "UPDATE subscriptions SET name = ?, enabled = ?, paused = ?, doc = ?, sealed = ?, version = version + 1 WHERE id = ?",
 			clean(s.Name), bit(s.Enabled), pausedUntil(s.Sluice.Paused), doc, secrets, id)
+		if err == nil {
+			err = db.engine.notify(ctx, t) // it may be resumed
+		}
 		return err
 	})
+	if err == nil {
+		db.wake.tell()
+	}
 	return s, err
 }
 

@@ -43,6 +43,9 @@ type engine interface {
 	explain(err error) error
 	where() string
 	backup(ctx context.Context, path string) error
+	// watch rings when another process may have written something to deliver; notify is what that one does in its transaction.
+	watch(ctx context.Context, ring func()) error
+	notify(ctx context.Context, t tx) error
 	close()
 }
 

@@ -43,6 +43,15 @@ type Invocation struct {
 	Fault        string          // what the receiver said was wrong when it completed
 }
 
+// Backlog is what a subscription has before it.
+type Backlog struct {
+	Subscription string
+	Waiting      int64     // invocations on their way
+	Oldest       time.Time // when the oldest of them came, or was replayed; zero: there is none
+	Dead         int64
+	Paused       bool
+}
+
 // Attempt is one time that an invocation was sent.
 type Attempt struct {
 	Number  int
@@ -63,4 +72,5 @@ type Result struct {
 	Deadline time.Time // of Asked
 	Reason   string
 	Output   json.RawMessage
+	Frees    bool // it was the head of its subject, and what waits behind it is due at once
 }

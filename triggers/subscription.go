@@ -44,6 +44,30 @@ type Subscription struct {
 	Sluice           Extension          `json:"sluice"`
 }
 
+// Receiver is what kind of receiver a subscription has, in a word: http, eventbridge, kafka, nats, amqp, sqs, sns, or none.
+func (s *Subscription) Receiver() string {
+	to := s.Sluice.Destination
+	switch {
+	case s.Type == TypeEventBridge:
+		return "eventbridge"
+	case s.Type != TypeHTTP:
+		return "none"
+	case to == nil:
+		return "http"
+	case to.Kafka != nil:
+		return "kafka"
+	case to.NATS != nil:
+		return "nats"
+	case to.AMQP != nil:
+		return "amqp"
+	case to.SQS != nil:
+		return "sqs"
+	case to.SNS != nil:
+		return "sns"
+	}
+	return "none"
+}
+
 // HTTPConfig is an HTTP receiver.
 type HTTPConfig struct {
 	URL            string       `json:"url"`

@@ -108,6 +108,9 @@ func (a *App) metricsHandler() http.Handler {
 	if a.database != nil {
 		registry.MustRegister(a.database.up)
 	}
+	if a.delivers != nil {
+		registry.MustRegister(a.delivers.metrics)
+	}
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn), EnableOpenMetrics: true})
 }
 

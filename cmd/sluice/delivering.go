@@ -22,6 +22,7 @@ type delivering struct {
 	db         *store.DB
 	senders    *send.Senders
 	dispatcher *dispatch.Dispatcher
+	metrics    *dispatch.Metrics
 	keep       store.Retention
 	log        *slog.Logger
 }
@@ -29,12 +30,13 @@ type delivering struct {
 // newDelivering makes a node that delivers. set is the configuration at the start; the catalogue follows reloads.
 func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB, address func() string, log *slog.Logger) *delivering {
 	e := set.Events
-	senders := send.New(send.Options{Allow: e.AllowNetworks})
+	senders := send.New(send.Options{Allow: e.AllowNetworks, EventBridge: eventBridgeOptions(e.EventBridge)})
+	metrics := dispatch.NewMetrics(db.Backlogs, log)
 	host, _ := os.Hostname() // a name for people; chance tells nodes apart
 	return &delivering{
-		db: db, senders: senders, log: log, keep: store.Retention{Done: e.Keep, Dead: e.KeepDead, Most: e.KeepMost},
+		db: db, senders: senders, metrics: metrics, log: log, keep: store.Retention{Done: e.Keep, Dead: e.KeepDead, Most: e.KeepMost},
 		dispatcher: dispatch.New(dispatch.Options{
-			Store: db, Sender: senders, Redact: senders.Redact, Log: log, Owner: fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]),
+			Store: db, Sender: senders, Batch: senders.Batcher, Redact: senders.Redact, Seen: metrics.Seen, Log: log, Owner: fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]),
 			Kind:  func(trigger string) triggers.Kind { return kindOf(now(), trigger) },
 			Check: func(trigger string, output json.RawMessage) error { return checkOutput(now(), trigger, output) },
 			Callback: func(invocation string) string {
@@ -46,6 +48,17 @@ func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB
 			},
 		}),
 	}
+}
+
+// eventBridgeOptions are those that the configuration gives.
+func eventBridgeOptions(e connectors.EventBridge) send.EventBridgeOptions {
+	o := send.EventBridgeOptions{Source: e.Source, Bus: e.Bus}
+	o.AccessKeyID, o.Endpoint = e.AccessKeyID, e.Endpoint
+	if !e.SecretAccessKey.IsZero() {
+		secret := e.SecretAccessKey.Reveal()
+		o.SecretAccessKey = &secret
+	}
+	return o
 }
 
 // mainURL is where the listener main answers, by its address.
@@ -80,7 +93,22 @@ const tidyEvery = 10 * time.Minute
 func (d *delivering) run(ctx context.Context) {
 	defer d.senders.Close()
 	go d.tidy(ctx)
+	go d.watch(ctx)
 	d.dispatcher.Run(ctx)
+}
+
+// watchAgain is how long it takes to listen again for what other processes write, once that has broken off. Meanwhile it is found by looking.
+const watchAgain = 5 * time.Second
+
+func (d *delivering) watch(ctx context.Context) {
+	for {
+		if err := d.db.Watch(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("events that other processes write are delivered a moment later", "error", err)
+		}
+		if sleep(ctx, watchAgain) != nil {
+			return
+		}
+	}
 }
 
 func (d *delivering) tidy(ctx context.Context) {

@@ -128,8 +128,8 @@ func testOrderOfSubjects(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	b.pass(20 * time.Second)
-	if got, _ := b.waiting(c); got != "b2 a1 a2 a3 a4" {
-		t.Errorf("when it is due: got %q, want all, in their order", got)
+	if got, _ := b.waiting(c); got != "a1 a2 a3 a4 b2" {
+		t.Errorf("when it is due: got %q, want those that failed, and then the others", got)
 	}
 	attempts, err := b.db.Attempts(t.Context(), all[0].Seq)
 	if err != nil || len(attempts) != 1 {
@@ -257,4 +257,85 @@ func testReplay(t *testing.T, b *bench) {
 	if n, err := b.db.Retire(ctx, store.Retention{Done: 2 * time.Hour, Dead: 2 * time.Hour, Most: 100}); n != 3 || err != nil {
 		t.Errorf("retire the old: got %d, %v, want 3", n, err)
 	}
+}
+
+// a1 fails, a2 is parked behind it. Once a1 has worked, a2 comes before a3, which is new.
+func testUnpark(t *testing.T, b *bench) {
+	b.subscribe("s")
+	b.tell("a1", "a2", "b1")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute)}, triggers.Result{Seq: all[2].Seq, State: triggers.Done})
+	if names, _ := b.waiting(c); names != "" {
+		t.Errorf("while a1 waits: got %q due, want nothing", names)
+	}
+	b.pass(2 * time.Minute)
+	b.tell("a3", "c1")
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Frees: true})
+	if names, _ := b.waiting(c); names != "a2 a3 c1" {
+		t.Errorf("once a1 has worked: got %q, want a2 before a3", names)
+	}
+}
+
+func testNextOfBoth(t *testing.T, b *bench) {
+	b.subscribe("s", func(s *triggers.Subscription) { s.Sluice.Ordering = triggers.OrderingNone })
+	b.tell("a1", "b1", "c1", "d1")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	for _, i := range all {
+		b.settle(c, triggers.Result{Seq: i.Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute)})
+	}
+	b.tell("e1", "f1", "g1", "h1")
+	first := func(limit int) (names string) {
+		next, err := b.db.NextDeliveries(t.Context(), c, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range next {
+			names += i.Event.Subject
+		}
+		return names
+	}
+	if got := first(4); got != "efgh" {
+		t.Errorf("before the failed ones are due: got %s, want efgh", got)
+	}
+	b.pass(2 * time.Minute)
+	for limit, want := range map[int]string{1: "a", 2: "ae", 4: "abef", 7: "abcdefg", 100: "abcdefgh"} {
+		if got := first(limit); got != want {
+			t.Errorf("at most %d: got %s, want %s", limit, got, want)
+		}
+	}
+	_, all = b.waiting(c)
+	for _, i := range all[5:] {
+		b.settle(c, triggers.Result{Seq: i.Seq, State: triggers.Done})
+	}
+	if got := first(4); got != "abce" {
+		t.Errorf("of one new one: got %s, want abc, which have its place, and e", got)
+	}
+}
+
+func testBacklogs(t *testing.T, b *bench) {
+	b.subscribe("s")
+	b.subscribe("t", func(s *triggers.Subscription) {
+		s.TriggerID, s.Sluice.Paused = "other", &triggers.Pause{By: "operator"}
+	})
+	began := b.clock()
+	b.tell("a1", "a2", "b1")
+	b.pass(time.Minute)
+	b.tell("c1")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	check := func(what string, want triggers.Backlog) {
+		t.Helper()
+		want.Subscription = "s"
+		got, err := b.db.Backlogs(t.Context())
+		if err != nil || len(got) != 2 || got[0] != want || got[1] != (triggers.Backlog{Subscription: "t", Paused: true}) {
+			t.Errorf("%s: got %+v, %v, want %+v and nothing for t, which is paused", what, got, err, want)
+		}
+	}
+	check("at the beginning", triggers.Backlog{Waiting: 4, Oldest: began})
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute)}, triggers.Result{Seq: all[2].Seq, State: triggers.Dead})
+	check("the oldest has failed", triggers.Backlog{Waiting: 3, Dead: 1, Oldest: began})
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Frees: true}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
+	check("the new one is left", triggers.Backlog{Waiting: 1, Dead: 1, Oldest: began.Add(time.Minute)})
 }

@@ -41,8 +41,10 @@ type Store interface {
 
 // Options say how a node delivers. Zero times take the default in brackets.
 type Options struct {
-	Store    Store
-	Sender   triggers.Sender
+	Store  Store
+	Sender triggers.Sender
+	// Batch is how several deliveries to a subscription go in one call; nil, or one that returns nil: they go one by one.
+	Batch    func(s *triggers.Subscription) triggers.Batcher
 	Kind     func(trigger string) triggers.Kind                 // of the catalogue
 	Check    func(trigger string, output json.RawMessage) error // whether an output is one of the trigger's
 	Callback func(invocation string) string                     // the URL at which an invocation is completed
@@ -51,7 +53,7 @@ type Options struct {
 	Owner  string         // one life of a node
 	Log    *slog.Logger   // nil: none
 	Lease  time.Duration  // how long a silent node keeps a subscription [15 s]
-	Look   time.Duration  // how often it is asked what others have made due [15 ms]
+	Look   time.Duration  // how often it is asked what is due, though no bell has rung: what waits until a time [250 ms]
 	Idle   time.Duration  // how long a subscription is kept without anything due [2 s]
 	Chance func() float64 // [math/rand]
 	Seen   func(Sent)     // hears of each attempt that was kept; nil: nobody
@@ -59,8 +61,10 @@ type Options struct {
 
 // Sent is an attempt that was kept, for whoever counts.
 type Sent struct {
-	Subscription, Outcome string
-	Took, Since           time.Duration // of the attempt, and since the event was kept
+	Subscription *triggers.Subscription
+	Outcome      string        // of Attempt
+	Took         time.Duration // of the attempt
+	Since        time.Duration // from the event's keeping to the answer
 }
 
 // Dispatcher delivers until its context ends.
@@ -77,7 +81,7 @@ func New(o Options) *Dispatcher {
 	for _, d := range []struct {
 		field     *time.Duration
 		otherwise time.Duration
-	}{{&o.Lease, 15 * time.Second}, {&o.Look, 15 * time.Millisecond}, {&o.Idle, 2 * time.Second}} {
+	}{{&o.Lease, 15 * time.Second}, {&o.Look, 250 * time.Millisecond}, {&o.Idle, 2 * time.Second}} {
 		if *d.field <= 0 {
 			*d.field = d.otherwise
 		}

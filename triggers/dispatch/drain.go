@@ -25,8 +25,9 @@ type drain struct {
 	d       *Dispatcher
 	claim   triggers.Claim
 	slots   int
-	limiter *rate.Limiter // nil: no limit
-	probe   bool          // the circuit is open, and one delivery is tried
+	batch   triggers.Batcher // nil: one delivery a call
+	limiter *rate.Limiter    // nil: no limit
+	probe   bool             // the circuit is open, and one delivery is tried
 
 	queued map[string][]triggers.Invocation // by subject, in order
 	ready  []string                         // subjects of which one may be sent, in the order in which they came
@@ -34,10 +35,12 @@ type drain struct {
 	busy   map[string]bool                  // subjects of which one is under way
 	stuck  map[string]triggers.Stuck
 
-	landed    chan landing
-	flying    int
+	landed    chan []landing
+	flying    int // calls under way, each of one delivery or, to a receiver that takes several at once, of more
 	unsettled []landing
 	since     time.Time // when the first of them landed
+	settling  []landing // that are being kept, while others are sent
+	settled   chan error
 	held      time.Time // when the lease was made longer last
 	hungry    bool      // there may be more in the store
 	circuit   circuit
@@ -56,20 +59,35 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency
 	}
+	if d.o.Batch != nil {
+		n.batch = d.o.Batch(&n.claim.Subscription)
+	}
 	if paused := claim.Subscription.Sluice.Paused; paused != nil && paused.By == byCircuit {
 		n.probe, n.slots = true, 1
 	}
 	if r := claim.Subscription.Sluice.RatePerSecond; r > 0 {
 		n.limiter = rate.NewLimiter(rate.Limit(r), 1)
 	}
-	n.landed = make(chan landing, n.slots)
-	if n.stuck, err = d.o.Store.StuckSubjects(ctx, claim); err == nil {
+	n.landed, n.settled = make(chan []landing, n.slots), make(chan error, 1)
+	if err = n.findStuck(ctx); err == nil {
 		err = n.work(ctx, ring)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin)
 	defer cancel()
 	n.land(last)
 	return n.leave(last, err)
+}
+
+// findStuck reads which subjects have failed before this claim.
+func (n *drain) findStuck(ctx context.Context) error {
+	n.stuck = map[string]triggers.Stuck{}
+	all, err := n.d.o.Store.StuckSubjects(ctx, n.claim)
+	for subject, head := range all {
+		if n.ordered(subject) {
+			n.stuck[keyOf(subject)] = head
+		}
+	}
+	return err
 }
 
 // work fetches, sends and settles.
@@ -79,7 +97,7 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 			return err
 		}
 		n.launch(ctx)
-		if n.flying == 0 && len(n.unsettled) == 0 && len(n.ready) == 0 {
+		if n.flying == 0 && len(n.unsettled)+len(n.settling) == 0 && len(n.ready) == 0 {
 			if n.hungry {
 				continue
 			}
@@ -89,7 +107,9 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 			n.hungry = true
 			continue
 		}
-		n.await(ctx, ring)
+		if err := n.await(ctx, ring); err != nil {
+			return err
+		}
 		if err := n.settleSome(ctx); err != nil {
 			return err
 		}
@@ -130,8 +150,9 @@ func (n *drain) fetch(ctx context.Context) error {
 			continue
 		}
 		subject := n.subject(i)
-		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq && !n.inHand[head.Seq] {
-			// It came after the head had failed, and would overtake it. What was parked has the head's time, and then numbers decide.
+		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq && (i.Due.IsZero() || !n.inHand[head.Seq]) {
+			// It came after the head had failed, and would overtake it or those behind it. What was parked has the head's time, and then
+			// numbers decide, until the head is settled and all behind it are due at once.
 			if parked[subject] {
 				continue
 			}
@@ -151,11 +172,18 @@ func (n *drain) fetch(ctx context.Context) error {
 
 // subject is within what invocations go one after the other; each is its own where their order does not matter.
 func (n *drain) subject(i triggers.Invocation) string {
-	if n.claim.Subscription.Sluice.Ordering == triggers.OrderingNone || i.Event.Subject == "" {
+	if !n.ordered(i.Event.Subject) {
 		return "#" + strconv.FormatInt(i.Seq, 10)
 	}
-	return "=" + i.Event.Subject
+	return keyOf(i.Event.Subject)
 }
+
+// ordered tells whether events of a subject go one after the other.
+func (n *drain) ordered(subject string) bool {
+	return subject != "" && n.claim.Subscription.Sluice.Ordering != triggers.OrderingNone
+}
+
+func keyOf(subject string) string { return "=" + subject }
 
 // drop lets what is queued of a subject go; it is fetched again when it is due.
 func (n *drain) drop(subject string) {
@@ -168,29 +196,41 @@ func (n *drain) drop(subject string) {
 
 // launch sends while there are places.
 func (n *drain) launch(ctx context.Context) {
-	for n.flying < n.slots && len(n.ready) > 0 {
-		if n.limiter != nil && !n.limiter.Allow() {
+	for n.flying < n.slots {
+		some := n.board()
+		if len(some) == 0 {
 			return
 		}
-		if n.probe && n.flying+len(n.unsettled) > 0 {
-			return
-		}
+		n.flying++
+		go func() { n.landed <- n.d.send(context.WithoutCancel(ctx), &n.claim.Subscription, n.batch, some) }()
+	}
+}
+
+// board takes what goes in the next call: the first of one subject that is ready, or of as many as the receiver takes at once.
+func (n *drain) board() (some []departure) {
+	most := 1
+	if n.batch != nil && !n.probe {
+		most = n.batch.Most()
+	}
+	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 {
+		return nil
+	}
+	for len(some) < most && len(n.ready) > 0 && (n.limiter == nil || n.limiter.Allow()) {
 		subject := n.ready[0]
 		n.ready = n.ready[1:]
-		first := n.queued[subject][0]
+		some = append(some, departure{subject, n.queued[subject][0]})
 		if n.queued[subject] = n.queued[subject][1:]; len(n.queued[subject]) == 0 {
 			delete(n.queued, subject)
 		}
 		n.busy[subject] = true
-		n.flying++
-		go func() { n.landed <- n.d.send(context.WithoutCancel(ctx), &n.claim.Subscription, first, subject) }()
 	}
+	return some
 }
 
-// await waits for something to do: a landing, something due, a settling or a heartbeat.
-func (n *drain) await(ctx context.Context, ring <-chan struct{}) {
+// await waits for something to do: a landing, something due, a settling that begins or ends, or a heartbeat.
+func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
 	most := n.d.o.Lease / 3
-	if len(n.unsettled) > 0 {
+	if len(n.unsettled) > 0 && len(n.settling) == 0 {
 		most = max(0, unsettledFor-time.Since(n.since))
 	}
 	if n.limiter != nil && len(n.ready) > 0 && n.flying < n.slots {
@@ -199,8 +239,12 @@ func (n *drain) await(ctx context.Context, ring <-chan struct{}) {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
-	case l := <-n.landed:
-		n.took(l)
+	case some := <-n.landed:
+		n.took(some)
+	case err := <-n.settled:
+		if err := n.kept(err); err != nil {
+			return err
+		}
 	case <-ring:
 		n.hungry = true
 	case <-timer.C:
@@ -208,20 +252,27 @@ func (n *drain) await(ctx context.Context, ring <-chan struct{}) {
 	}
 	for len(n.unsettled) < mostUnsettled {
 		select {
-		case l := <-n.landed:
-			n.took(l)
+		case some := <-n.landed:
+			n.took(some)
 		default:
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
-// took notes what became of a delivery.
-func (n *drain) took(l landing) {
+// took notes what became of the deliveries of a call.
+func (n *drain) took(some []landing) {
 	n.flying--
 	if len(n.unsettled) == 0 {
 		n.since = time.Now()
 	}
+	for _, l := range some {
+		n.tookOne(l)
+	}
+}
+
+func (n *drain) tookOne(l landing) {
 	n.unsettled = append(n.unsettled, l)
 	n.inHand[l.result.Seq] = false
 	n.circuit.note(l)
@@ -231,17 +282,21 @@ func (n *drain) took(l landing) {
 		n.drop(l.subject)
 		return
 	}
-	delete(n.stuck, l.subject)
+	if _, stuck := n.stuck[l.subject]; stuck { // until it is settled
+		n.unsettled[len(n.unsettled)-1].result.Frees = true
+	}
 	if len(n.queued[l.subject]) > 0 {
 		n.ready = append(n.ready, l.subject)
 	}
 }
 
-// settleSome keeps what has landed when it is worth a transaction, or makes the lease longer when nothing else does.
+// settleSome begins to keep what has landed when it is worth a transaction, or makes the lease longer when nothing else does. One transaction
+// is under way at a time, so that results are kept in the order in which they came.
 func (n *drain) settleSome(ctx context.Context) error {
 	switch {
+	case len(n.settling) > 0:
 	case len(n.unsettled) >= mostUnsettled, len(n.unsettled) > 0 && (n.flying == 0 || time.Since(n.since) >= unsettledFor):
-		return n.settle(ctx)
+		n.settle(ctx)
 	case time.Since(n.held) >= n.d.o.Lease/3:
 		n.held = time.Now()
 		return n.d.o.Store.HoldSubscription(ctx, n.claim)
@@ -249,22 +304,38 @@ func (n *drain) settleSome(ctx context.Context) error {
 	return nil
 }
 
-func (n *drain) settle(ctx context.Context) error {
-	results := make([]triggers.Result, len(n.unsettled))
-	for i, l := range n.unsettled {
+func (n *drain) settle(ctx context.Context) {
+	n.settling, n.unsettled = n.unsettled, nil
+	results := make([]triggers.Result, len(n.settling))
+	for i, l := range n.settling {
 		results[i] = l.result
 	}
-	if err := n.d.o.Store.Settle(ctx, n.claim, results); err != nil {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin) // what a node does before it stops is kept
+		defer cancel()
+		n.settled <- n.d.o.Store.Settle(ctx, n.claim, results)
+	}()
+}
+
+// kept notes how a settling has ended. What was not kept stays before what has landed since: of a subject nothing is kept before what it follows.
+func (n *drain) kept(err error) error {
+	was := n.settling
+	n.settling = nil
+	if err != nil {
+		n.unsettled = append(was, n.unsettled...)
 		return fmt.Errorf("settle: %w", err)
 	}
 	n.held = time.Now()
-	for _, l := range n.unsettled {
+	for _, l := range was {
 		delete(n.inHand, l.result.Seq)
+		if head, stuck := n.stuck[l.subject]; stuck && head.Seq == l.result.Seq && l.result.Frees {
+			delete(n.stuck, l.subject)
+			n.hungry = true
+		}
 		if n.d.o.Seen != nil {
-			n.d.o.Seen(Sent{n.claim.Subscription.ID, l.result.Attempt.Outcome, l.result.Attempt.Took, l.since})
+			n.d.o.Seen(Sent{&n.claim.Subscription, l.result.Attempt.Outcome, l.result.Attempt.Took, l.since})
 		}
 	}
-	n.unsettled = n.unsettled[:0]
 	return nil
 }
 
@@ -272,8 +343,8 @@ func (n *drain) settle(ctx context.Context) error {
 func (n *drain) land(ctx context.Context) {
 	for n.flying > 0 {
 		select {
-		case l := <-n.landed:
-			n.took(l)
+		case some := <-n.landed:
+			n.took(some)
 		case <-ctx.Done():
 			return
 		}
@@ -282,8 +353,11 @@ func (n *drain) land(ctx context.Context) {
 
 // leave keeps what has landed, opens or closes the circuit, and gives the claim back.
 func (n *drain) leave(ctx context.Context, why error) error {
-	if len(n.unsettled) > 0 {
-		if err := n.settle(ctx); err != nil {
+	for len(n.settling)+len(n.unsettled) > 0 {
+		if len(n.settling) == 0 {
+			n.settle(ctx)
+		}
+		if err := n.kept(<-n.settled); err != nil {
 			return err
 		}
 	}

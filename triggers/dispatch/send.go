@@ -30,25 +30,64 @@ const (
 // mostKept is how much of an answer the record keeps.
 const mostKept = 4 << 10
 
-// send makes one attempt.
-func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, i triggers.Invocation, subject string) landing {
-	kind := d.o.Kind(i.Trigger)
+// departure is a delivery that is to be made.
+type departure struct {
+	subject    string
+	invocation triggers.Invocation
+}
+
+// said is what a receiver said to a delivery.
+type said struct {
+	answer triggers.Answer
+	err    error
+}
+
+// send makes one attempt at each of some, in one call.
+func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch triggers.Batcher, some []departure) []landing {
 	began := time.Now()
-	answer, err := triggers.Answer{}, error(nil)
-	delivery := triggers.Delivery{Subscription: s, Invocation: i, Kind: kind, Event: i.Event}
-	if delivery.Body, err = d.body(s, i, kind); err != nil {
-		err = triggers.Permanent(err)
-	} else {
-		answer, err = d.o.Sender.Send(ctx, delivery)
-	}
+	all := d.call(ctx, s, batch, some)
 	now := time.Now()
-	r := d.judge(s, i, kind, answer, err, now)
-	r.Seq = i.Seq
-	r.Attempt = triggers.Attempt{
-		Number: i.Attempts + 1, Time: began.UTC(), Took: now.Sub(began), Status: answer.Status,
-		Answer: d.beginning(s, answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
+	landings := make([]landing, len(some))
+	for n, one := range some {
+		i, kind := one.invocation, d.o.Kind(one.invocation.Trigger)
+		r := d.judge(s, i, kind, all[n].answer, all[n].err, now)
+		r.Seq = i.Seq
+		r.Attempt = triggers.Attempt{
+			Number: i.Attempts + 1, Time: began.UTC(), Took: now.Sub(began), Status: all[n].answer.Status,
+			Answer: d.beginning(s, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
+		}
+		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created))}
 	}
-	return landing{subject, r, now.Sub(i.Created)}
+	return landings
+}
+
+// call sends some deliveries and returns what was said to each. One that cannot be sent at all spoils none beside it.
+func (d *Dispatcher) call(ctx context.Context, s *triggers.Subscription, batch triggers.Batcher, some []departure) []said {
+	all := make([]said, len(some))
+	var going []triggers.Delivery
+	var places []int
+	for n, one := range some {
+		delivery := triggers.Delivery{Subscription: s, Invocation: one.invocation, Kind: d.o.Kind(one.invocation.Trigger), Event: one.invocation.Event}
+		var err error
+		if delivery.Body, err = d.body(s, one.invocation, delivery.Kind); err != nil {
+			all[n].err = triggers.Permanent(err)
+			continue
+		}
+		going, places = append(going, delivery), append(places, n)
+	}
+	switch {
+	case len(going) == 1:
+		one := &all[places[0]]
+		one.answer, one.err = d.o.Sender.Send(ctx, going[0])
+	case len(going) > 1:
+		for n, err := range batch.SendAll(ctx, going) {
+			one := &all[places[n]]
+			if one.err = err; err == nil {
+				one.answer.Status = http.StatusOK // as a broker's Send says it
+			}
+		}
+	}
+	return all
 }
 
 // judge says what comes of an answer.
@@ -85,16 +124,24 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 	return triggers.Result{State: triggers.Done, Output: output}
 }
 
+// Outcomes of an attempt.
+const (
+	delivered = "delivered"
+	asked     = "asked"
+	retried   = "retried"
+	dead      = "dead"
+)
+
 func outcomeOf(s triggers.State) string {
 	switch s {
 	case triggers.Done:
-		return "delivered"
+		return delivered
 	case triggers.Asked:
-		return "asked"
+		return asked
 	case triggers.Waiting:
-		return "retried"
+		return retried
 	}
-	return "dead"
+	return dead
 }
 
 // spanOf reads an ISO 8601 duration, which was looked at when the subscription was kept.

@@ -69,7 +69,7 @@ func TestEntriesHaveOutcomesOfTheirOwn(t *testing.T) {
 	})
 	s := senders(t, send.Options{EventBridge: send.EventBridgeOptions{AccessKey: key}})
 	errs := s.SendAll(t.Context(), several(bridge(), 12)) // ten, and then two
-	if len(errs) != 12 || asked.Load() != 2 || !s.Batches(bridge()) {
+	if len(errs) != 12 || asked.Load() != 2 || s.Batcher(bridge()) == nil {
 		t.Fatalf("got %d outcomes in %d calls, want 12 in 2", len(errs), asked.Load())
 	}
 	for i, err := range errs {

@@ -72,13 +72,13 @@ func (s *Senders) Most() int { return mostInBatch }
 
 const mostInBatch = 10
 
-// Batches tells whether SendAll makes one call out of several deliveries to sub. Where it does not, it sends them side by side.
-func (s *Senders) Batches(sub *triggers.Subscription) bool {
-	if sub.Type == triggers.TypeEventBridge {
-		return true
-	}
+// Batcher is s where SendAll makes one call out of several deliveries to sub, and nil where it would send them side by side.
+func (s *Senders) Batcher(sub *triggers.Subscription) triggers.Batcher {
 	to := sub.Sluice.Destination
-	return to != nil && (to.Kafka != nil || to.SQS != nil || to.SNS != nil)
+	if sub.Type == triggers.TypeEventBridge || to != nil && (to.Kafka != nil || to.SQS != nil || to.SNS != nil) {
+		return s
+	}
+	return nil
 }
 
 // SendAll delivers all, which go to one subscription. Their order holds only as long as each succeeds, so deliveries of one subject that
