@@ -145,6 +145,11 @@ bench-scale: build ## memory and time of a reading by the number of people, up t
 	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
 	@bin/sluice-bench scale bin/sluice
 
+.PHONY: bench-delivery
+bench-delivery: build ## events to one subscription on both databases: deliveries per second, CPU, latency at 100 a second (2 min)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench delivery bin/sluice
+
 .PHONY: chaos
 chaos: ## nodes killed at random 100 times in one aggregation, processes 200 times in a commit, on both databases (5 min)
 	AGGREGATE_KILLS=100 $(GO) test -count=1 -timeout=20m -v -run '^TestAggregateSurvivesKills$$' ./cmd/sluice

@@ -24,6 +24,15 @@ type process struct {
 
 // start runs a program pinned to one processor and waits until it accepts connections at addr.
 func start(ctx context.Context, addr, name string, args ...string) (*process, error) {
+	return launch(ctx, func(run func() error) error { return pinned(proxyCPU, run) }, addr, name, args...)
+}
+
+// startFree is start of a program that has all processors.
+func startFree(ctx context.Context, addr, name string, args ...string) (*process, error) {
+	return launch(ctx, func(run func() error) error { return run() }, addr, name, args...)
+}
+
+func launch(ctx context.Context, by func(run func() error) error, addr, name string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
@@ -33,7 +42,7 @@ func start(ctx context.Context, addr, name string, args ...string) (*process, er
 	}
 	defer func() { _ = log.Close() }()
 	cmd.Stderr = log
-	if err := pinned(proxyCPU, cmd.Start); err != nil {
+	if err := by(cmd.Start); err != nil {
 		return nil, err
 	}
 	p := &process{cmd: cmd, addr: addr}

@@ -93,23 +93,10 @@ type house struct {
 
 // buildHouse makes the folders. server is the URL of a database, "" for one in the data folder; addr is where a serving Sluice listens.
 // close removes them.
-func buildHouse(binary, server, addr string, readers ...reader) (*house, error) {
-	dir, err := os.MkdirTemp("", "sluice-bench-")
-	if err != nil {
-		return nil, err
-	}
-	h := &house{binary: binary, dir: dir}
+func buildHouse(binary, server, addr string, readers ...reader) (h *house, err error) {
 	files := map[string]string{}
 	// The vendor's searches have no pages: half a million people come in one answer, which is larger than what is permitted by itself.
-	text := fmt.Sprintf("listeners: {main: {address: %q}}\nadmin: {address: \"127.0.0.1:0\"}\nlimits: {response_body: 1GiB}\n", addr)
-	if server == "" {
-		h.data = filepath.Join(dir, "data")
-		err = os.Mkdir(h.data, 0o700)
-	} else {
-		files["database"] = server
-		text += "database: ${file:database}\n"
-	}
-	text += "connections:\n"
+	text := "limits: {response_body: 1GiB}\nconnections:\n"
 	for _, r := range readers {
 		options := r.tenant.vendor.Options()
 		files[r.name+"-beid"], files[r.name+"-key"] = options.BEID, options.WebServicesKey
@@ -125,7 +112,28 @@ func buildHouse(binary, server, addr string, readers ...reader) (*house, error) 
 %s    limits:
 %s`, r.name, r.tenant.base, strings.Join(r.egress, ", "), r.name, r.name, indented(r.yaml), limits)
 	}
-	files["sluice.yaml"] = text
+	if err != nil {
+		return nil, err
+	}
+	return layHouse(binary, server, addr, text, files)
+}
+
+// layHouse makes the folders of a Sluice whose configuration has yaml and files besides what they all have.
+func layHouse(binary, server, addr, yaml string, files map[string]string) (*house, error) {
+	dir, err := os.MkdirTemp("", "sluice-bench-")
+	if err != nil {
+		return nil, err
+	}
+	h := &house{binary: binary, dir: dir}
+	text := fmt.Sprintf("listeners: {main: {address: %q}}\nadmin: {address: \"127.0.0.1:0\"}\n", addr)
+	if server == "" {
+		h.data = filepath.Join(dir, "data")
+		err = os.Mkdir(h.data, 0o700)
+	} else {
+		files["database"] = server
+		text += "database: ${file:database}\n"
+	}
+	files["sluice.yaml"] = text + yaml
 	for name, content := range files {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
