@@ -45,13 +45,14 @@ type drain struct {
 
 // drain claims a subscription and delivers to it until nothing is due, the claim is lost or ctx ends.
 func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{}) error {
+	began := time.Now()
 	claim, err := d.o.Store.ClaimSubscription(ctx, id, d.o.Owner, d.o.Lease)
 	if err != nil {
 		return err
 	}
 	n := &drain{
 		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]bool{},
-		busy: map[string]bool{}, held: time.Now(), hungry: true, circuit: circuit{began: time.Now()},
+		busy: map[string]bool{}, stuck: map[string]triggers.Stuck{}, held: began, hungry: true, circuit: circuit{began: began},
 	}
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency
@@ -63,7 +64,11 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 		n.limiter = rate.NewLimiter(rate.Limit(r), 1)
 	}
 	n.landed = make(chan landing, n.slots)
-	if n.stuck, err = d.o.Store.StuckSubjects(ctx, claim); err == nil {
+	stuck, err := d.o.Store.StuckSubjects(ctx, claim)
+	for subject, head := range stuck {
+		n.stuck["="+subject] = head // as n.subject has it
+	}
+	if err == nil {
 		err = n.work(ctx, ring)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin)
@@ -75,6 +80,9 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 // work fetches, sends and settles.
 func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 	for ctx.Err() == nil {
+		if err := n.hold(ctx); err != nil {
+			return err
+		}
 		if err := n.fetch(ctx); err != nil {
 			return err
 		}
@@ -130,9 +138,10 @@ func (n *drain) fetch(ctx context.Context) error {
 			continue
 		}
 		subject := n.subject(i)
-		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq && !n.inHand[head.Seq] {
-			// It came after the head had failed, and would overtake it. What was parked has the head's time, and then numbers decide.
-			if parked[subject] {
+		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq {
+			// It is behind one that failed. As long as that is in hand it is let alone: settling that says when this is due. Else it came later, and
+			// gets the head's time.
+			if _, inHand := n.inHand[head.Seq]; inHand || parked[subject] {
 				continue
 			}
 			if err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head); err != nil {
@@ -231,22 +240,28 @@ func (n *drain) took(l landing) {
 		n.drop(l.subject)
 		return
 	}
-	delete(n.stuck, l.subject)
 	if len(n.queued[l.subject]) > 0 {
 		n.ready = append(n.ready, l.subject)
 	}
 }
 
-// settleSome keeps what has landed when it is worth a transaction, or makes the lease longer when nothing else does.
+// settleSome keeps what has landed when it is worth a transaction.
 func (n *drain) settleSome(ctx context.Context) error {
-	switch {
-	case len(n.unsettled) >= mostUnsettled, len(n.unsettled) > 0 && (n.flying == 0 || time.Since(n.since) >= unsettledFor):
+	if len(n.unsettled) >= mostUnsettled || len(n.unsettled) > 0 && (n.flying == 0 || time.Since(n.since) >= unsettledFor) {
 		return n.settle(ctx)
-	case time.Since(n.held) >= n.d.o.Lease/3:
-		n.held = time.Now()
-		return n.d.o.Store.HoldSubscription(ctx, n.claim)
 	}
 	return nil
+}
+
+// hold makes the lease longer when nothing else has for a while. It comes before each sending: whoever was idle or was stopped may have lost the
+// subscription to another, who is at the same deliveries.
+func (n *drain) hold(ctx context.Context) error {
+	now := time.Now()
+	if now.Sub(n.held) < n.d.o.Lease/3 {
+		return nil
+	}
+	n.held = now
+	return n.d.o.Store.HoldSubscription(ctx, n.claim)
 }
 
 func (n *drain) settle(ctx context.Context) error {
@@ -254,12 +269,17 @@ func (n *drain) settle(ctx context.Context) error {
 	for i, l := range n.unsettled {
 		results[i] = l.result
 	}
+	began := time.Now()
 	if err := n.d.o.Store.Settle(ctx, n.claim, results); err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
-	n.held = time.Now()
+	n.held = began
 	for _, l := range n.unsettled {
 		delete(n.inHand, l.result.Seq)
+		if l.result.State != triggers.Waiting && n.stuck[l.subject].Seq == l.result.Seq {
+			delete(n.stuck, l.subject)
+			n.hungry = true // what was parked behind it is due
+		}
 		if n.d.o.Seen != nil {
 			n.d.o.Seen(Sent{n.claim.Subscription.ID, l.result.Attempt.Outcome, l.result.Attempt.Took, l.since})
 		}
