@@ -147,15 +147,14 @@ func park(ctx context.Context, t tx, subscription, subject string, behind, due i
 	return err
 }
 
-// unpark lets those that wait behind a head be due as if they were new, because what is new now must not come before them.
-func unpark(ctx context.Context, t tx, subscription string, head int64) error {
-	_, err := t.exec(ctx, `UPDATE invocations SET due = ? WHERE subscription = ? AND state = 'waiting' AND tries = 0 AND due > 0
-		AND subject = (SELECT subject FROM invocations WHERE seq = ?)`, atOnce, subscription, head)
+// unpark makes what was parked due as what was never sent is, so that numbers alone decide between it and what comes later.
+func unpark(ctx context.Context, t tx, subscription, subject string) error {
+	_, err := t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND due > ?", atOnce, subscription, subject, atOnce)
 	return err
 }
 
 // Settle keeps what became of some deliveries. Where deliveries of a subject go one after the other, those behind one that is sent again wait
-// as long. What was settled or deleted meanwhile by another is left alone.
+// as long, and are due when that is over. What was settled or deleted meanwhile by another is left alone.
 func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) error {
 	return db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
 		now, err := db.holdSubscription(ctx, t, c)
@@ -164,12 +163,7 @@ func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.R
 		}
 		var done []any
 		for _, r := range results {
-			if r.Frees {
-				if err := unpark(ctx, t, c.Subscription.ID, r.Seq); err != nil {
-					return err
-				}
-			}
-			if r.State == triggers.Done && r.Output == nil {
+			if r.State == triggers.Done && r.Output == nil && r.Attempt.Number <= 1 {
 				done = append(done, r.Seq)
 				continue
 			}
@@ -200,14 +194,19 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 	n, err := t.exec(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
 		WHERE seq = ? AND state = 'waiting'`,
 		string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq)
-	if err != nil || n == 0 || r.State != triggers.Waiting || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
+	first := r.State != triggers.Waiting && r.Attempt.Number <= 1 // nothing was parked behind it
+	if err != nil || n == 0 || first || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
 		return err
 	}
 	var subject string
-	if err := t.one(ctx, "SELECT subject FROM invocations WHERE seq = ?", []any{r.Seq}, &subject); err != nil {
+	err = t.one(ctx, "SELECT subject FROM invocations WHERE seq = ?", []any{r.Seq}, &subject)
+	switch {
+	case err != nil, subject == "": // what is of no subject keeps nobody
 		return err
+	case r.State == triggers.Waiting:
+		return park(ctx, t, c.Subscription.ID, subject, r.Seq, micros(r.Due))
 	}
-	return park(ctx, t, c.Subscription.ID, subject, r.Seq, micros(r.Due))
+	return unpark(ctx, t, c.Subscription.ID, subject)
 }
 
 // invocationColumns read an invocation i with its event e.

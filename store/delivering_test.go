@@ -51,17 +51,21 @@ var errDown = errors.New("status 500")
 func fine(triggers.Delivery) (triggers.Answer, error) { return triggers.Answer{Status: 200}, nil }
 
 // run delivers from a database until the test ends.
-func run(t testing.TB, db *store.DB, r *receiver, owner string) (stop func()) {
+func run(t testing.TB, db *store.DB, r *receiver, owner string, tune ...func(*dispatch.Options)) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	d := dispatch.New(dispatch.Options{
+	o := dispatch.Options{
 		Store: db, Sender: r, Owner: owner,
 		Kind:     func(string) triggers.Kind { return triggers.FireAndForget },
 		Check:    func(string, json.RawMessage) error { return nil },
 		Callback: func(id string) string { return "https://sluice.example/beta/trigger-invocations/" + id + "/complete" },
 		Chance:   func() float64 { return 0 },
 		Redact:   func(_ *triggers.Subscription, answer []byte) []byte { return answer },
-	})
+	}
+	for _, change := range tune {
+		change(&o)
+	}
+	d := dispatch.New(o)
 	var done sync.WaitGroup
 	done.Go(func() { d.Run(ctx) })
 	stop = func() { cancel(); done.Wait() }

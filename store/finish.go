@@ -69,10 +69,13 @@ func (db *DB) reopen(ctx context.Context, t tx, run aggregation.RunID) error {
 	return db.enqueueReady(ctx, t, run)
 }
 
-// TakeOver makes all partitions of running runs ready, whoever has them. It is for a process that has the database for itself, as a new
-// one has a data folder's: it need not wait until the leases of the one that died are over.
+// TakeOver makes all partitions of running runs ready, and all subscriptions, whoever has them. It is for a process that has the database
+// for itself, as a new one has a data folder's: it need not wait until the leases of the one that died are over.
 func (db *DB) TakeOver(ctx context.Context) error {
-	return db.write(ctx, "take partitions over", func(t tx) error {
+	return db.write(ctx, "take over", func(t tx) error {
+		if _, err := t.exec(ctx, "UPDATE subscriptions SET owner = '', lease_until = 0, generation = generation + 1 WHERE owner <> ''"); err != nil {
+			return err
+		}
 		var runs []aggregation.RunID
 		err := t.each(ctx, "SELECT id FROM runs WHERE state = 'running' ORDER BY id", nil, func(scan scan) error {
 			var id int64

@@ -72,5 +72,4 @@ type Result struct {
 	Deadline time.Time // of Asked
 	Reason   string
 	Output   json.RawMessage
-	Frees    bool // it was the head of its subject, and what waits behind it is due at once
 }

@@ -62,7 +62,7 @@ func (b *bench) waiting(c triggers.Claim) (names string, all []triggers.Invocati
 func (b *bench) settle(c triggers.Claim, results ...triggers.Result) {
 	b.Helper()
 	for i := range results {
-		results[i].Attempt.Number = 1
+		results[i].Attempt.Number = max(1, results[i].Attempt.Number)
 	}
 	if err := b.db.Settle(b.Context(), c, results); err != nil {
 		b.Fatal(err)
@@ -131,9 +131,30 @@ func testOrderOfSubjects(t *testing.T, b *bench) {
 	if got, _ := b.waiting(c); got != "a1 a2 a3 a4 b2" {
 		t.Errorf("when it is due: got %q, want those that failed, and then the others", got)
 	}
+	b.tell("a5")
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}})
+	if got, _ := b.waiting(c); got != "a2 a3 b2 a4 a5" {
+		t.Errorf("when it is done: got %q, want the others in their order, and the newest behind them", got)
+	}
 	attempts, err := b.db.Attempts(t.Context(), all[0].Seq)
-	if err != nil || len(attempts) != 1 {
-		t.Errorf("attempts: got %+v, %v, want one", attempts, err)
+	if err != nil || len(attempts) != 2 {
+		t.Errorf("attempts: got %+v, %v, want two", attempts, err)
+	}
+}
+
+// Events of no subject have nothing in common: one that fails keeps no other.
+func testNoSubject(t *testing.T, b *bench) {
+	b.subscribe("s")
+	for _, name := range []string{"one", "two"} {
+		if err := b.db.Emit(t.Context(), triggers.Event{ID: "event " + name, Type: "t", Data: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute), Reason: "status 500"})
+	if got, _ := b.waiting(c); got != "two" {
+		t.Errorf("beside an event of no subject that failed: got %q, want two", got)
 	}
 }
 
@@ -271,7 +292,7 @@ func testUnpark(t *testing.T, b *bench) {
 	}
 	b.pass(2 * time.Minute)
 	b.tell("a3", "c1")
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Frees: true})
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}})
 	if names, _ := b.waiting(c); names != "a2 a3 c1" {
 		t.Errorf("once a1 has worked: got %q, want a2 before a3", names)
 	}
@@ -336,6 +357,6 @@ func testBacklogs(t *testing.T, b *bench) {
 	check("at the beginning", triggers.Backlog{Waiting: 4, Oldest: began})
 	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute)}, triggers.Result{Seq: all[2].Seq, State: triggers.Dead})
 	check("the oldest has failed", triggers.Backlog{Waiting: 3, Dead: 1, Oldest: began})
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Frees: true}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
 	check("the new one is left", triggers.Backlog{Waiting: 1, Dead: 1, Oldest: began.Add(time.Minute)})
 }

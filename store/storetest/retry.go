@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/aggregation"
+	"sluice/triggers"
 )
 
 func testPause(t *testing.T, b *bench) {
@@ -72,6 +73,17 @@ func testTakeOver(t *testing.T, b *bench) {
 	}
 	if err := b.db.Heartbeat(t.Context(), old); !errors.Is(err, aggregation.ErrFenced) {
 		t.Errorf("heartbeat of the old owner: got %v, want %v", err, aggregation.ErrFenced)
+	}
+	b.subscribe("s")
+	had := b.claimDeliveries("s")
+	if err := b.db.TakeOver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.db.ClaimSubscription(t.Context(), "s", "b", time.Minute); err != nil {
+		t.Errorf("claim of a subscription: got %v, want it at once", err)
+	}
+	if err := b.db.HoldSubscription(t.Context(), had); !errors.Is(err, triggers.ErrLost) {
+		t.Errorf("hold of the old owner: got %v, want %v", err, triggers.ErrLost)
 	}
 }
 

@@ -60,6 +60,7 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"who remembers the last event misses none":            testEventOrder,
 		"an event goes to who subscribes":                     testRouting,
 		"what follows a failed event waits behind it":         testOrderOfSubjects,
+		"what is of no subject waits for nobody":              testNoSubject,
 		"a paused subscription keeps its events":              testPausedSubscription,
 		"what is new does not overtake what was parked":       testUnpark,
 		"failed events and new ones have each their half":     testNextOfBoth,

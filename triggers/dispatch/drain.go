@@ -41,6 +41,7 @@ type drain struct {
 	since     time.Time // when the first of them landed
 	settling  []landing // that are being kept, while others are sent
 	settled   chan error
+	began     time.Time // when that began
 	held      time.Time // when the lease was made longer last
 	hungry    bool      // there may be more in the store
 	circuit   circuit
@@ -48,13 +49,14 @@ type drain struct {
 
 // drain claims a subscription and delivers to it until nothing is due, the claim is lost or ctx ends.
 func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{}) error {
+	began := time.Now()
 	claim, err := d.o.Store.ClaimSubscription(ctx, id, d.o.Owner, d.o.Lease)
 	if err != nil {
 		return err
 	}
 	n := &drain{
 		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]bool{},
-		busy: map[string]bool{}, held: time.Now(), hungry: true, circuit: circuit{began: time.Now()},
+		busy: map[string]bool{}, stuck: map[string]triggers.Stuck{}, held: began, hungry: true, circuit: circuit{began: began},
 	}
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency
@@ -93,6 +95,9 @@ func (n *drain) findStuck(ctx context.Context) error {
 // work fetches, sends and settles.
 func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 	for ctx.Err() == nil {
+		if err := n.hold(ctx); err != nil {
+			return err
+		}
 		if err := n.fetch(ctx); err != nil {
 			return err
 		}
@@ -110,9 +115,7 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 		if err := n.await(ctx, ring); err != nil {
 			return err
 		}
-		if err := n.settleSome(ctx); err != nil {
-			return err
-		}
+		n.settleSome(ctx)
 		if n.circuit.open() || n.probe && n.circuit.sent > 0 {
 			return nil
 		}
@@ -150,10 +153,10 @@ func (n *drain) fetch(ctx context.Context) error {
 			continue
 		}
 		subject := n.subject(i)
-		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq && (i.Due.IsZero() || !n.inHand[head.Seq]) {
-			// It came after the head had failed, and would overtake it or those behind it. What was parked has the head's time, and then
-			// numbers decide, until the head is settled and all behind it are due at once.
-			if parked[subject] {
+		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq {
+			// It is behind one that failed. As long as that is in hand it is let alone: settling that says when this is due. Else it came later, and
+			// gets the head's time.
+			if _, inHand := n.inHand[head.Seq]; inHand || parked[subject] {
 				continue
 			}
 			if err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head); err != nil {
@@ -282,30 +285,32 @@ func (n *drain) tookOne(l landing) {
 		n.drop(l.subject)
 		return
 	}
-	if _, stuck := n.stuck[l.subject]; stuck { // until it is settled
-		n.unsettled[len(n.unsettled)-1].result.Frees = true
-	}
 	if len(n.queued[l.subject]) > 0 {
 		n.ready = append(n.ready, l.subject)
 	}
 }
 
-// settleSome begins to keep what has landed when it is worth a transaction, or makes the lease longer when nothing else does. One transaction
-// is under way at a time, so that results are kept in the order in which they came.
-func (n *drain) settleSome(ctx context.Context) error {
-	switch {
-	case len(n.settling) > 0:
-	case len(n.unsettled) >= mostUnsettled, len(n.unsettled) > 0 && (n.flying == 0 || time.Since(n.since) >= unsettledFor):
+// settleSome begins to keep what has landed when it is worth a transaction. One is under way at a time, so that results are kept in the order in
+// which they came.
+func (n *drain) settleSome(ctx context.Context) {
+	if len(n.settling) == 0 && (len(n.unsettled) >= mostUnsettled || len(n.unsettled) > 0 && (n.flying == 0 || time.Since(n.since) >= unsettledFor)) {
 		n.settle(ctx)
-	case time.Since(n.held) >= n.d.o.Lease/3:
-		n.held = time.Now()
-		return n.d.o.Store.HoldSubscription(ctx, n.claim)
 	}
-	return nil
+}
+
+// hold makes the lease longer when nothing else has for a while. It comes before each sending: whoever was idle or was stopped may have lost the
+// subscription to another, who is at the same deliveries.
+func (n *drain) hold(ctx context.Context) error {
+	now := time.Now()
+	if now.Sub(n.held) < n.d.o.Lease/3 {
+		return nil
+	}
+	n.held = now
+	return n.d.o.Store.HoldSubscription(ctx, n.claim)
 }
 
 func (n *drain) settle(ctx context.Context) {
-	n.settling, n.unsettled = n.unsettled, nil
+	n.settling, n.unsettled, n.began = n.unsettled, nil, time.Now()
 	results := make([]triggers.Result, len(n.settling))
 	for i, l := range n.settling {
 		results[i] = l.result
@@ -325,12 +330,12 @@ func (n *drain) kept(err error) error {
 		n.unsettled = append(was, n.unsettled...)
 		return fmt.Errorf("settle: %w", err)
 	}
-	n.held = time.Now()
+	n.held = n.began
 	for _, l := range was {
 		delete(n.inHand, l.result.Seq)
-		if head, stuck := n.stuck[l.subject]; stuck && head.Seq == l.result.Seq && l.result.Frees {
+		if l.result.State != triggers.Waiting && n.stuck[l.subject].Seq == l.result.Seq {
 			delete(n.stuck, l.subject)
-			n.hungry = true
+			n.hungry = true // what was parked behind it is due
 		}
 		if n.d.o.Seen != nil {
 			n.d.o.Seen(Sent{&n.claim.Subscription, l.result.Attempt.Outcome, l.result.Attempt.Took, l.since})
