@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,16 +13,25 @@ import (
 // byCircuit is what a pause says that the circuit has made.
 const byCircuit = "circuit"
 
-// What opens the circuit: so many attempts one after the other, over so long, and none that worked.
-const (
-	failuresToOpen = 10
-	openAfter      = 30 * time.Second
-	firstProbe     = time.Minute
-	mostProbe      = 15 * time.Minute
-)
+// Circuit says what opens a circuit: so many attempts one after the other, over so long, and none that worked. Zero values take the default in
+// brackets.
+type Circuit struct {
+	Failures   int           // [10]
+	After      time.Duration // [30 s]
+	FirstProbe time.Duration // how long it is open before one delivery is tried, twice as long each time [1 min]
+	MostProbe  time.Duration // [15 min]
+}
+
+func (c *Circuit) fill() {
+	c.Failures = cmp.Or(c.Failures, 10)
+	c.After = cmp.Or(c.After, 30*time.Second)
+	c.FirstProbe = cmp.Or(c.FirstProbe, time.Minute)
+	c.MostProbe = cmp.Or(c.MostProbe, 15*time.Minute)
+}
 
 // circuit counts what did not work since something did.
 type circuit struct {
+	rule   Circuit
 	began  time.Time // of the failures, or of the drain
 	failed int
 	sent   int
@@ -40,7 +50,9 @@ func (c *circuit) note(l landing) {
 }
 
 // open tells whether it is time to leave the receiver alone.
-func (c *circuit) open() bool { return c.failed >= failuresToOpen && time.Since(c.began) >= openAfter }
+func (c *circuit) open() bool {
+	return c.failed >= c.rule.Failures && time.Since(c.began) >= c.rule.After
+}
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
 func (n *drain) turn(ctx context.Context) error {
@@ -51,11 +63,11 @@ func (n *drain) turn(ctx context.Context) error {
 		return n.pause(ctx, nil, triggers.SubscriptionResumed)
 	case n.probe && n.circuit.sent > 0:
 		// as long again as it is paused by now
-		wait := min(max(firstProbe, 2*paused.Until.Sub(paused.Since)), mostProbe)
+		wait := min(max(n.circuit.rule.FirstProbe, 2*paused.Until.Sub(paused.Since)), n.circuit.rule.MostProbe)
 		return n.pause(ctx, &triggers.Pause{Since: paused.Since, Until: now.Add(wait), Reason: n.circuit.last, By: byCircuit}, "")
 	case !n.probe && n.circuit.open():
 		return n.pause(ctx, &triggers.Pause{
-			Since: now, Until: now.Add(firstProbe), By: byCircuit,
+			Since: now, Until: now.Add(n.circuit.rule.FirstProbe), By: byCircuit,
 			Reason: fmt.Sprintf("%d attempts in a row have failed, the last: %s", n.circuit.failed, n.circuit.last),
 		}, triggers.SubscriptionPaused)
 	}

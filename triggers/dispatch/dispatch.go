@@ -49,14 +49,15 @@ type Options struct {
 	Check    func(trigger string, output json.RawMessage) error // whether an output is one of the trigger's
 	Callback func(invocation string) string                     // the URL at which an invocation is completed
 	// Redact takes a subscription's secrets out of an answer, which some receivers send back.
-	Redact func(s *triggers.Subscription, answer []byte) []byte
-	Owner  string         // one life of a node
-	Log    *slog.Logger   // nil: none
-	Lease  time.Duration  // how long a silent node keeps a subscription [15 s]
-	Look   time.Duration  // how often it is asked what is due, though no bell has rung: what waits until a time [250 ms]
-	Idle   time.Duration  // how long a subscription is kept without anything due [2 s]
-	Chance func() float64 // [math/rand]
-	Seen   func(Sent)     // hears of each attempt that was kept; nil: nobody
+	Redact  func(s *triggers.Subscription, answer []byte) []byte
+	Owner   string        // one life of a node
+	Log     *slog.Logger  // nil: none
+	Lease   time.Duration // how long a silent node keeps a subscription [15 s]
+	Look    time.Duration // how often it is asked what is due, though no bell has rung: what waits until a time [250 ms]
+	Idle    time.Duration // how long a subscription is kept without anything due [2 s]
+	Circuit Circuit
+	Chance  func() float64 // [math/rand]
+	Seen    func(Sent)     // hears of each attempt that was kept; nil: nobody
 }
 
 // Sent is an attempt that was kept, for whoever counts.
@@ -86,6 +87,7 @@ func New(o Options) *Dispatcher {
 			*d.field = d.otherwise
 		}
 	}
+	o.Circuit.fill()
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -56,7 +56,7 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 	}
 	n := &drain{
 		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]bool{},
-		busy: map[string]bool{}, stuck: map[string]triggers.Stuck{}, held: began, hungry: true, circuit: circuit{began: began},
+		busy: map[string]bool{}, stuck: map[string]triggers.Stuck{}, held: began, hungry: true, circuit: circuit{rule: d.o.Circuit, began: began},
 	}
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency

@@ -104,25 +104,26 @@ func TestCircuit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := circuit{began: time.Now()}
+		c.rule.fill()
 		attempt := func(state triggers.State) {
 			c.note(landing{result: triggers.Result{State: state, Reason: "status 503"}})
 		}
-		for range failuresToOpen {
+		for range c.rule.Failures {
 			attempt(triggers.Waiting)
 		}
 		if c.open() {
 			t.Error("ten failures in a moment: got it open, want it closed")
 		}
-		<-time.After(openAfter)
+		<-time.After(c.rule.After)
 		if !c.open() || c.last != "status 503" {
-			t.Errorf("after %v: got open %v for %q, want it open", openAfter, c.open(), c.last)
+			t.Errorf("after %v: got open %v for %q, want it open", c.rule.After, c.open(), c.last)
 		}
 		attempt(triggers.Dead)
 		if c.open() {
 			t.Error("after an answer that is final: got it open, want it closed")
 		}
 		attempt(triggers.Waiting)
-		<-time.After(openAfter)
+		<-time.After(c.rule.After)
 		if c.open() {
 			t.Error("one failure, long ago: got it open, want it closed")
 		}
