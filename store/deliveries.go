@@ -108,6 +108,7 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (
 			next, err = part(">", limit-len(fresh))
 		}
 		next = append(next, fresh...)
+		db.giveSecrets(next)
 		return err
 	})
 	return next, err
@@ -211,7 +212,7 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 
 // invocationColumns read an invocation i with its event e.
 const invocationColumns = `SELECT i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.data, i.content, i.state, i.attempts, i.tries, i.due, i.created, i.completed,
-	i.deadline, i.secret, i.reason, i.output, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, 0), e.data
+	i.deadline, i.reason, i.output, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, 0), e.data
 	FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `
 
 func invocations(ctx context.Context, t tx, where string, args ...any) (all []triggers.Invocation, err error) {
@@ -221,7 +222,7 @@ func invocations(ctx context.Context, t tx, where string, args ...any) (all []tr
 		var state string
 		var own, content, output, data []byte
 		if err := scan(&i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &own, &content, &state, &attempts, &tries, &due, &created, &completed,
-			&deadline, &i.Secret, &i.Reason, &output, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at, &data); err != nil {
+			&deadline, &i.Reason, &output, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at, &data); err != nil {
 			return err
 		}
 		i.Test, i.State, i.Attempts, i.Tries = test == 1, triggers.State(state), int(attempts), int(tries)

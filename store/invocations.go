@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -120,11 +119,12 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 			if ok, _ := payload.passes(passes); !ok {
 				continue
 			}
-			n := newInvocation{id: newSecret(), subscription: s.ID, test: true, content: textOrNull(content), secret: newSecret()}
+			n := newInvocation{id: newID(), subscription: s.ID, test: true, content: textOrNull(content)}
 			n.event = triggers.Event{Type: trigger, Subject: "test/" + rand.Text(), Data: input} // nothing waits for a test
 			news = append(news, n)
-			made = append(made, triggers.Invocation{ID: n.id, Subscription: s.ID, Trigger: trigger, Test: true, State: triggers.Waiting, Secret: n.secret, Content: content})
+			made = append(made, triggers.Invocation{ID: n.id, Subscription: s.ID, Trigger: trigger, Test: true, State: triggers.Waiting, Content: content})
 		}
+		db.giveSecrets(made)
 		return db.keepInvocations(ctx, t, news)
 	})
 	if err != nil {
@@ -148,7 +148,7 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 			return err
 		case len(all) == 0:
 			return aggregation.ErrNone
-		case subtle.ConstantTimeCompare([]byte(secret), []byte(all[0].Secret)) != 1:
+		case !db.isSecret(secret, id):
 			return triggers.ErrSecret
 		case all[0].State != triggers.Asked || !now.Before(all[0].Deadline):
 			return triggers.ErrOver

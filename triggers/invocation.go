@@ -35,7 +35,7 @@ type Invocation struct {
 	Created      time.Time
 	Completed    time.Time // zero until it is done or dead
 	Deadline     time.Time // by which an asked one must be completed; zero otherwise
-	Secret       string    // with which it is completed; of REQUEST_RESPONSE triggers alone
+	Secret       string    // with which it is completed; only in what is to be sent
 	Event        Event
 	Content      json.RawMessage // of a test: contentJson, as it came
 	Reason       string          // why it is dead, or why it is sent again
