@@ -40,6 +40,12 @@ func conditions(q triggers.Query) (where string, args []any) {
 	if q.Trigger != "" {
 		add("i.trigger_id = ?", q.Trigger)
 	}
+	if q.Event > 0 {
+		add("i.event = ?", q.Event)
+	}
+	if q.Real {
+		add("i.test = 0")
+	}
 	if !q.After.IsZero() {
 		add("i.created >= ?", micros(q.After))
 	}

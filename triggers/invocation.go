@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -41,6 +42,14 @@ type Invocation struct {
 	Reason       string          // why it is dead, or why it is sent again
 	Output       json.RawMessage // what the receiver answered, or completed with
 	Fault        string          // what the receiver said was wrong when it completed
+}
+
+// Hide takes the secret out of what a receiver has said, which may be what it was sent.
+func (i *Invocation) Hide(text string) string {
+	if i.Secret == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, i.Secret, "[redacted]")
 }
 
 // Attempt is one time that an invocation was sent.

@@ -63,6 +63,8 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"a paused subscription keeps its events":              testPausedSubscription,
 		"an invocation is completed once":                     testCompletion,
 		"an invocation is sent again under its id":            testReplay,
+		"events are found, and told once":                     testFindEvents,
+		"what a filter left out is counted, with the reason":  testFilteredOut,
 		"a client of the API is kept, and shut out":           testClients,
 	} {
 		t.Run(name, func(t *testing.T) {
