@@ -42,15 +42,15 @@ func testFindEvents(t *testing.T, b *bench) {
 		q    triggers.EventQuery
 		want string
 	}{
-		"all":          {triggers.EventQuery{}, "event a1, event b1, mine"},
-		"newest":       {triggers.EventQuery{Newest: true, Limit: 2}, "mine, event b1"},
-		"by type":      {triggers.EventQuery{Type: "t"}, "event a1, event b1"},
-		"by source":    {triggers.EventQuery{Source: "hr"}, "mine"},
-		"by subject":   {triggers.EventQuery{Subject: "a"}, "event a1, mine"},
-		"since":        {triggers.EventQuery{Since: b.clock().Add(-time.Second)}, "mine"},
-		"behind one":   {triggers.EventQuery{Beyond: told.Number - 1}, "mine"},
-		"by id":        {triggers.EventQuery{IDs: []string{"event b1", "nobody"}}, "event b1"},
-		"all at once":  {triggers.EventQuery{Type: "u", Subject: "b"}, ""},
+		"all":           {triggers.EventQuery{}, "event a1, event b1, mine"},
+		"newest":        {triggers.EventQuery{Newest: true, Limit: 2}, "mine, event b1"},
+		"by type":       {triggers.EventQuery{Type: "t"}, "event a1, event b1"},
+		"by source":     {triggers.EventQuery{Source: "hr"}, "mine"},
+		"by subject":    {triggers.EventQuery{Subject: "a"}, "event a1, mine"},
+		"since":         {triggers.EventQuery{Since: b.clock().Add(-time.Second)}, "mine"},
+		"behind one":    {triggers.EventQuery{Beyond: told.Number - 1}, "mine"},
+		"by id":         {triggers.EventQuery{IDs: []string{"event b1", "nobody"}}, "event b1"},
+		"all at once":   {triggers.EventQuery{Type: "u", Subject: "b"}, ""},
 		"of no trigger": {triggers.EventQuery{Type: "v"}, ""},
 	} {
 		all, err := b.db.FindEvents(ctx, c.q)

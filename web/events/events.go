@@ -145,11 +145,11 @@ var operations = map[string]map[string]operation{
 	// Receivers complete with the invocation's secret alone; what they send in Authorization may be old, and is not looked at.
 	"/trigger-invocations/{id}/complete": {http.MethodPost: {nil, (*API).completeInvocation}},
 	// What SailPoint lacks.
-	"/triggers/{id}/schema":             {http.MethodGet: {triggersRead, (*API).getSchema}},
-	"/trigger-invocations/{id}":         {http.MethodGet: {invocationsRead, (*API).getInvocation}},
-	"/trigger-invocations/{id}/replay":  {http.MethodPost: {invocationsWrite, (*API).replayInvocation}},
-	"/trigger-invocations/replay":       {http.MethodPost: {invocationsWrite, (*API).replayInvocations}},
-	"/trigger-invocations/start":        {http.MethodPost: {eventsEmit, (*API).startInvocation}},
+	"/triggers/{id}/schema":            {http.MethodGet: {triggersRead, (*API).getSchema}},
+	"/trigger-invocations/{id}":        {http.MethodGet: {invocationsRead, (*API).getInvocation}},
+	"/trigger-invocations/{id}/replay": {http.MethodPost: {invocationsWrite, (*API).replayInvocation}},
+	"/trigger-invocations/replay":      {http.MethodPost: {invocationsWrite, (*API).replayInvocations}},
+	"/trigger-invocations/start":       {http.MethodPost: {eventsEmit, (*API).startInvocation}},
 	// It tells of payloads, as invocations do.
 	"/trigger-subscriptions/{id}/filtered": {http.MethodGet: {invocationsRead, (*API).listFiltered}},
 }
