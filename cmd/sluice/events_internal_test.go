@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/seal"
 	"sluice/mocks/teamdynamix"
+	"sluice/store"
+	"sluice/store/storetest"
 	"sluice/triggers"
 )
 
@@ -147,15 +150,29 @@ func TestEventsByCommand(t *testing.T) {
 // TestEmittedEventIsDelivered: what another process emits reaches the receiver by a sluice serve that runs, and a test finds out how it goes.
 func TestEmittedEventIsDelivered(t *testing.T) {
 	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		const networks = "allow_networks: [127.0.0.0/8]"
+		r := newRig(t, plainConfig+"triggers: {"+networks+"}\n", teamdynamix.Options{})
+		d := &desk{t: t, args: []string{"--config", r.folder}}
+		if options := fresh(); options.URL != "" {
+			r.write("sluice.yaml", plainConfig+"database: ${env:DB}\ntriggers: {seal: \"${env:SEAL}\", "+networks+"}\n")
+			d.vars = []string{"DB=" + options.URL, "SEAL=" + seal.NewKey()}
+		} else {
+			r.data = options.Dir
+			d.args = append(d.args, "--data", r.data)
+		}
+		wholeWay(t, r, d)
+	})
+}
+
+func wholeWay(t *testing.T, r *rig, d *desk) {
+	t.Helper()
 	sink := newSink(t)
-	r := newRig(t, plainConfig+"triggers: {allow_networks: [127.0.0.0/8]}\n", teamdynamix.Options{})
-	r.data = t.TempDir()
-	d := &desk{t: t, args: []string{"--data", r.data, "--config", r.folder}}
 	id := d.create(`{"name":"sink","triggerId":"idn:identity-deleted","type":"HTTP","httpConfig":{"url":"` + sink.url + `","httpAuthenticationType":"BEARER_TOKEN","bearerTokenAuthConfig":{"bearerToken":"planted-token"}}}`)
 	if got := d.do("", exitUnwell, "subscriptions", "test", id, "--wait", "10ms"); !strings.Contains(got, "nothing happened within 10ms: no sluice serve runs") {
 		t.Errorf("a test that nobody sends: got %s", got)
 	}
-	r.start()
+	r.start(d.vars...)
 	d.do(deletedOf("Ann"), exitOK, "events", "emit", "idn:identity-deleted", "-", "--id", "ann")
 	var all []shownInvocation
 	r.eventually("the event to be delivered", func() bool {

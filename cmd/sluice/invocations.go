@@ -169,6 +169,19 @@ func findSubscription(all []triggers.Subscription, text string) *triggers.Subscr
 	return named
 }
 
+// subscriptionNamed is findSubscription in a database, where it is a mistake that there is none.
+func subscriptionNamed(ctx context.Context, db *store.DB, text string) (triggers.Subscription, error) {
+	all, err := db.Subscriptions(ctx)
+	if err != nil {
+		return triggers.Subscription{}, err
+	}
+	s := findSubscription(all, text)
+	if s == nil {
+		return triggers.Subscription{}, noSubscription(text)
+	}
+	return *s, nil
+}
+
 // states are those that an invocation can have.
 var states = []triggers.State{triggers.Waiting, triggers.Asked, triggers.Done, triggers.Dead}
 

@@ -25,49 +25,64 @@ of that. Tests are sent again by their ids alone. The span for which each is tri
   sluice invocations replay --dead --since 24h`,
 		Args: cobra.ArbitraryArgs,
 	}
-	where := databaseFlags(cmd, env)
-	output := formatFlag(cmd)
-	subscription := cmd.Flags().String("subscription", "", "those to a subscription, by its id or name")
-	since, until := windowFlags(cmd, "only those created or replayed")
-	dead := cmd.Flags().Bool("dead", false, "those that are dead")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		chosen := *subscription != "" || *dead
-		switch {
-		case len(args) > 0 && (chosen || !since.IsZero() || !until.IsZero()):
-			return usagef("ids say it all: leave the options out, or the ids")
-		case len(args) == 0 && !chosen:
-			return usagef("say what to send again: ids, --subscription ID, or --dead for all that is dead")
-		}
-		if err := checkWindow(since, until); err != nil {
+	f := &replayFlags{where: databaseFlags(cmd, env), output: formatFlag(cmd)}
+	cmd.Flags().StringVar(&f.subscription, "subscription", "", "those to a subscription, by its id or name")
+	f.since, f.until = windowFlags(cmd, "only those created or replayed")
+	cmd.Flags().BoolVar(&f.dead, "dead", false, "those that are dead")
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		if err := f.check(ids); err != nil {
 			return err
 		}
-		q := triggers.Query{After: since.Time, Before: until.Time, Real: true}
-		if *dead {
-			q.States = []triggers.State{triggers.Dead}
-		}
-		return withStore(cmd.Context(), where, func(db *store.DB) error {
-			if len(args) > 0 {
-				return replayNamed(cmd.Context(), env, *output, db, args)
+		return withStore(cmd.Context(), f.where, func(db *store.DB) error {
+			if len(ids) > 0 {
+				return replayNamed(cmd.Context(), env, *f.output, db, ids)
 			}
-			if *subscription != "" {
-				all, err := db.Subscriptions(cmd.Context())
-				if err != nil {
-					return err
-				}
-				s := findSubscription(all, *subscription)
-				if s == nil {
-					return noSubscription(*subscription)
-				}
-				q.Subscription = s.ID
+			q, err := f.query(cmd.Context(), db)
+			if err != nil {
+				return err
 			}
 			n, err := db.Replay(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
-			return printReplayed(env, *output, n)
+			return printReplayed(env, *f.output, n)
 		})
 	}
 	return cmd
+}
+
+// replayFlags say what is sent again.
+type replayFlags struct {
+	where        databaseChoice
+	output       *format
+	subscription string
+	since, until *when
+	dead         bool
+}
+
+// check refuses to send everything again because nobody said what.
+func (f *replayFlags) check(ids []string) error {
+	chosen := f.subscription != "" || f.dead
+	switch {
+	case len(ids) > 0 && (chosen || !f.since.IsZero() || !f.until.IsZero()):
+		return usagef("ids say it all: leave the options out, or the ids")
+	case len(ids) == 0 && !chosen:
+		return usagef("say what to send again: ids, --subscription ID, or --dead for all that is dead")
+	}
+	return checkWindow(f.since, f.until)
+}
+
+func (f *replayFlags) query(ctx context.Context, db *store.DB) (triggers.Query, error) {
+	q := triggers.Query{After: f.since.Time, Before: f.until.Time, Real: true}
+	if f.dead {
+		q.States = []triggers.State{triggers.Dead}
+	}
+	if f.subscription == "" {
+		return q, nil
+	}
+	s, err := subscriptionNamed(ctx, db, f.subscription)
+	q.Subscription = s.ID
+	return q, err
 }
 
 func printReplayed(env environment, output format, n int64) error {

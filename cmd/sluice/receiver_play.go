@@ -79,11 +79,14 @@ func (r *receiver) close() error {
 
 // ServeHTTP implements http.Handler.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin)) // a test's recorder has none
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(readWithin)) // a test's recorder has none
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, mostReceived))
+	_ = connection.SetReadDeadline(time.Time{}) // the answer may take longer
 	_, tooLong := errors.AsType[*http.MaxBytesError](err)
 	if err != nil && !tooLong {
-		return // the sender has gone, and nothing has arrived
+		w.WriteHeader(http.StatusRequestTimeout) // it is not whole, and so has not arrived
+		return
 	}
 	a := arrival{Time: time.Now().UTC(), Method: req.Method, Path: maskedPath(req.URL), Headers: req.Header, Body: body, Cut: tooLong}
 	meta := metadataOf(body)
@@ -120,6 +123,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		number := a.Number
 		r.behind.Go(func() { r.show.completed(number, r.complete(meta)) })
 	} else if r.play.delay > 0 && !r.waitFor(req.Context()) {
+		w.WriteHeader(http.StatusServiceUnavailable) // whoever asked has gone, or the receiver ends
 		return
 	}
 	if answer != nil {

@@ -93,19 +93,15 @@ them) and dead, and how many events the filter did not let through; lastFiltered
 }
 
 func subscriptionPageOf(ctx context.Context, db *store.DB, id string) (page subscriptionPage, err error) {
-	all, err := db.Subscriptions(ctx)
+	s, err := subscriptionNamed(ctx, db, id)
 	if err != nil {
 		return page, err
-	}
-	s := findSubscription(all, id)
-	if s == nil {
-		return page, noSubscription(id)
 	}
 	tallies, err := db.Tallies(ctx)
 	if err != nil {
 		return page, err
 	}
-	page = subscriptionPage{talliedSubscription: talliedSubscription{*s, tallies[s.ID]}, FilteredOut: []leftOut{}}
+	page = subscriptionPage{talliedSubscription: talliedSubscription{s, tallies[s.ID]}, FilteredOut: []leftOut{}}
 	_, last, err := db.FilteredOut(ctx, s.ID)
 	for _, f := range last {
 		page.FilteredOut = append(page.FilteredOut, leftOut{f.Event.ID, f.Seq, f.Event.Subject, f.Event.Time, f.Reason})

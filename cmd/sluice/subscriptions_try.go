@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/connectors"
 	"sluice/store"
 	"sluice/triggers"
 	"sluice/triggers/filter"
@@ -53,25 +54,15 @@ wanted, gave one that fits), else with 1.`,
 			return err
 		}
 		return withStore(cmd.Context(), where, func(db *store.DB) error {
-			all, err := db.Subscriptions(cmd.Context())
+			s, err := subscriptionNamed(cmd.Context(), db, args[0])
 			if err != nil {
 				return err
 			}
-			s := findSubscription(all, args[0])
-			if s == nil {
-				return noSubscription(args[0])
-			}
-			trigger, err := triggerOf(set, s.TriggerID)
+			payload, err := testPayload(env, set, &s, *input)
 			if err != nil {
 				return err
 			}
-			payload := trigger.ExampleInput
-			if *input != "" {
-				if payload, err = payloadOf(env, trigger, *input); err != nil {
-					return err
-				}
-			}
-			found, err := testSubscription(cmd.Context(), db, s, payload, *wait)
+			found, err := testSubscription(cmd.Context(), db, &s, payload, *wait)
 			if err != nil {
 				return err
 			}
@@ -79,6 +70,18 @@ wanted, gave one that fits), else with 1.`,
 		})
 	}
 	return cmd
+}
+
+// testPayload is what a test sends: a file, or else the trigger's example.
+func testPayload(env environment, set *connectors.Set, s *triggers.Subscription, file string) (json.RawMessage, error) {
+	trigger, err := triggerOf(set, s.TriggerID)
+	if err != nil {
+		return nil, err
+	}
+	if file == "" {
+		return trigger.ExampleInput, nil
+	}
+	return payloadOf(env, trigger, file)
 }
 
 // testSubscription sends a test and waits for what becomes of it.

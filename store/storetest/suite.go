@@ -65,6 +65,7 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"an invocation is sent again under its id":            testReplay,
 		"events are found, and told once":                     testFindEvents,
 		"what a filter left out is counted, with the reason":  testFilteredOut,
+		"what waits and what is dead is counted":              testTallies,
 		"a client of the API is kept, and shut out":           testClients,
 	} {
 		t.Run(name, func(t *testing.T) {
