@@ -177,6 +177,9 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 	n, err := t.exec(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
 		WHERE seq = ? AND state = 'waiting'`,
 		string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq)
+	if err == nil && n == 0 { // it was completed meanwhile, and has had this attempt all the same
+		_, err = t.exec(ctx, "UPDATE invocations SET attempts = ? WHERE seq = ? AND attempts < ?", int64(r.Attempt.Number), r.Seq, int64(r.Attempt.Number))
+	}
 	if err != nil || n == 0 || r.State != triggers.Waiting || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
 		return err
 	}

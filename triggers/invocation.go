@@ -12,6 +12,8 @@ import (
 //	   │  ▲    │ └──▶ asked ──complete──▶ done  ASYNC and DYNAMIC; past the deadline: dead
 //	   │  └────┘ again later
 //	   └─────────────▶ dead ──replay──▶ waiting
+//
+// A receiver that is quick completes while it is still waiting, before what it answered is kept.
 type State string
 
 // States of an invocation.

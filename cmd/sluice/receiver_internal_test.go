@@ -265,6 +265,7 @@ func TestListenPlaysTheWholeWay(t *testing.T) {
 	if got := d.do("", exitOK, "subscriptions", "test", id, "--wait", "1m"); !strings.Contains(got, "the receiver gave an answer that fits") || !strings.Contains(got, "asked") {
 		t.Errorf("test: got %s, want it completed", got)
 	}
+	r.eventually("the completion to be printed", func() bool { return strings.Contains(out.String(), "is completed: ") })
 	stop()
 	if code := <-ended; code != exitOK {
 		t.Errorf("listen: got exit code %d, %s", code, errs)

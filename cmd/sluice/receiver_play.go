@@ -51,6 +51,7 @@ type receiver struct {
 	behind sync.WaitGroup
 
 	mu     sync.Mutex
+	closed bool
 	counts receivedCounts
 	seen   map[string]bool
 }
@@ -71,6 +72,9 @@ func newReceiver(ctx context.Context, p play, secrets []*standardwebhooks.Webhoo
 // close ends what goes on, and says how many arrived.
 func (r *receiver) close() error {
 	r.cancel()
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
 	r.behind.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -120,8 +124,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.show.arrived(a)
 	if later {
-		number := a.Number
-		r.behind.Go(func() { r.show.completed(number, r.complete(meta)) })
+		r.later(a.Number, meta)
 	} else if r.play.delay > 0 && !r.waitFor(req.Context()) {
 		w.WriteHeader(http.StatusServiceUnavailable) // whoever asked has gone, or the receiver ends
 		return
@@ -131,6 +134,15 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	w.WriteHeader(a.Answered)
 	_, _ = w.Write(answer)
+}
+
+// later completes an invocation behind its answer, unless the receiver ends.
+func (r *receiver) later(number int, meta hookMetadata) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.behind.Go(func() { r.show.completed(number, r.complete(meta)) })
+	}
 }
 
 // count numbers an arrival, and tells whether its id was there before.

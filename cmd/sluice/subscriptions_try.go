@@ -112,7 +112,8 @@ func awaitInvocation(ctx context.Context, db *store.DB, id string, wait time.Dur
 	end := time.Now().Add(wait)
 	for {
 		one, err := db.Invocation(ctx, id)
-		if err != nil || one.State == triggers.Done || one.State == triggers.Dead || !time.Now().Before(end) {
+		over := one.State == triggers.Dead || one.State == triggers.Done && one.Attempts > 0 // a quick receiver completes before its attempt is kept
+		if err != nil || over || !time.Now().Before(end) {
 			return one, err
 		}
 		if err := sleep(ctx, lookAgain); err != nil {

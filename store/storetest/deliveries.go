@@ -232,6 +232,30 @@ func testCompletion(t *testing.T, b *bench) {
 	}
 }
 
+// testQuickCompletion: a receiver that completes before its acknowledgement is kept is not told that it is too late.
+func testQuickCompletion(t *testing.T, b *bench) {
+	ctx := t.Context()
+	b.subscribe("s")
+	b.tell("a1")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	fine := func(triggers.Invocation) error { return nil }
+	if err := b.db.Complete(ctx, all[0].ID, all[0].Secret, []byte(`{"approved":true}`), "", fine); err != nil {
+		t.Fatalf("complete what is being sent: got %v, want none", err)
+	}
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Asked, Deadline: b.clock().Add(time.Minute), Attempt: triggers.Attempt{Outcome: "asked"}})
+	one, err := b.db.Invocation(ctx, all[0].ID)
+	if err != nil || one.State != triggers.Done || string(one.Output) != `{"approved":true}` || one.Attempts != 1 || !one.Deadline.IsZero() {
+		t.Errorf("completed and then asked: got %+v, %v, want it done, with its output and one attempt", one, err)
+	}
+	if err := b.db.Complete(ctx, all[0].ID, all[0].Secret, []byte(`{}`), "", fine); !errors.Is(err, triggers.ErrOver) {
+		t.Errorf("a second time: got %v, want %v", err, triggers.ErrOver)
+	}
+	if attempts, err := b.db.Attempts(ctx, all[0].Seq); err != nil || len(attempts) != 1 {
+		t.Errorf("attempts: got %+v, %v, want one", attempts, err)
+	}
+}
+
 func testReplay(t *testing.T, b *bench) {
 	ctx := t.Context()
 	b.subscribe("s")

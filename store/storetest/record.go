@@ -70,6 +70,30 @@ func testFindEvents(t *testing.T, b *bench) {
 	}
 }
 
+// testTellAtOnce: of many that tell the same, one is told that it is new.
+func testTellAtOnce(t *testing.T, b *bench) {
+	b.subscribe("s")
+	fresh := make(chan bool)
+	for range 8 {
+		go func() {
+			told, err := b.db.Tell(t.Context(), triggers.Event{ID: "same", Type: "t", Subject: "a", Time: b.clock(), Data: []byte("{}")})
+			if err != nil {
+				t.Error(err)
+			}
+			fresh <- told.Fresh && len(told.Invocations) == 1
+		}()
+	}
+	n := 0
+	for range 8 {
+		if <-fresh {
+			n++
+		}
+	}
+	if made, err := b.db.Invocations(t.Context(), triggers.Query{}); n != 1 || err != nil || len(made) != 1 {
+		t.Errorf("got %d who were told that it is new, %d invocations and %v, want one each", n, len(made), err)
+	}
+}
+
 // testFilteredOut: whoever asks why an event did not come is told, of the last twenty.
 func testFilteredOut(t *testing.T, b *bench) {
 	ctx := t.Context()
