@@ -195,16 +195,19 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 	n, err := t.exec(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
 		WHERE seq = ? AND state = 'waiting'`,
 		string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq)
-	first := r.State != triggers.Waiting && r.Attempt.Number <= 1 // nothing was parked behind it
-	if err != nil || n == 0 || first || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
-		return err
+	if err == nil && n == 0 { // it was completed meanwhile, and has had this attempt all the same
+		_, err = t.exec(ctx, "UPDATE invocations SET attempts = ? WHERE seq = ? AND attempts < ?", int64(r.Attempt.Number), r.Seq, int64(r.Attempt.Number))
+	}
+	waits := r.State == triggers.Waiting
+	if err != nil || waits && n == 0 || !waits && r.Attempt.Number <= 1 || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
+		return err // nothing is parked behind it, and nothing is to be
 	}
 	var subject string
 	err = t.one(ctx, "SELECT subject FROM invocations WHERE seq = ?", []any{r.Seq}, &subject)
 	switch {
 	case err != nil, subject == "": // what is of no subject keeps nobody
 		return err
-	case r.State == triggers.Waiting:
+	case waits:
 		return park(ctx, t, c.Subscription.ID, subject, r.Seq, micros(r.Due))
 	}
 	return unpark(ctx, t, c.Subscription.ID, subject)

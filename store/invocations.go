@@ -39,6 +39,12 @@ func conditions(q triggers.Query) (where string, args []any) {
 	if q.Trigger != "" {
 		add("i.trigger_id = ?", q.Trigger)
 	}
+	if q.Event > 0 {
+		add("i.event = ?", q.Event)
+	}
+	if q.Real {
+		add("i.test = 0")
+	}
 	if !q.After.IsZero() {
 		add("i.created >= ?", micros(q.After))
 	}
@@ -134,8 +140,9 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 	return made, subscribed, nil
 }
 
-// Complete takes the answer of a receiver to an invocation that waits for one. check looks at the output before it is kept. ErrNone: there
-// is no such invocation; ErrSecret: it has another secret; ErrOver: it is completed, or waits no more.
+// Complete takes the answer of a receiver to an invocation that waits for one, or that is being sent: a quick receiver completes before what it
+// answered is kept, and even before it answers. check looks at the output before it is kept. ErrNone: there is no such invocation; ErrSecret: it
+// has another secret; ErrOver: it is completed, or waits no more.
 func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error {
 	return db.write(ctx, "complete invocation "+id, func(t tx) error {
 		now, err := db.now(ctx, t)
@@ -150,13 +157,13 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 			return aggregation.ErrNone
 		case !db.isSecret(secret, id):
 			return triggers.ErrSecret
-		case all[0].State != triggers.Asked || !now.Before(all[0].Deadline):
+		case all[0].State != triggers.Asked && all[0].State != triggers.Waiting, all[0].State == triggers.Asked && !now.Before(all[0].Deadline):
 			return triggers.ErrOver
 		}
 		if err := check(all[0]); err != nil {
 			return err
 		}
-		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state = 'asked'",
+		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
 			micros(now), textOrNull(output), clean(fault), id)
 		if err == nil && n == 0 {
 			err = triggers.ErrOver

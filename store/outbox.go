@@ -22,16 +22,8 @@ type Numbered struct {
 // one that was seen: who remembers the last number misses none. Numbers have gaps.
 func (db *DB) Events(ctx context.Context, after int64, limit int) (events []Numbered, err error) {
 	err = db.read("read the outbox", func(t tx) error {
-		return t.each(ctx, "SELECT seq, id, tenant, type, source, subject, time, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-			[]any{after, int64(limit)}, func(scan scan) error {
-				var e Numbered
-				var at int64
-				var data []byte
-				err := scan(&e.Seq, &e.ID, &e.Tenant, &e.Type, &e.Source, &e.Subject, &at, &data)
-				e.Time, e.Data = fromMicros(at), data
-				events = append(events, e)
-				return err
-			})
+		events, err = numberedEvents(ctx, t, "seq > ? ORDER BY seq LIMIT ?", after, int64(limit))
+		return err
 	})
 	return events, err
 }

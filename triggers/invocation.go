@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -11,6 +12,8 @@ import (
 //	   │  ▲    │ └──▶ asked ──complete──▶ done  ASYNC and DYNAMIC; past the deadline: dead
 //	   │  └────┘ again later
 //	   └─────────────▶ dead ──replay──▶ waiting
+//
+// A receiver that is quick completes while it is still waiting, before what it answered is kept.
 type State string
 
 // States of an invocation.
@@ -43,13 +46,12 @@ type Invocation struct {
 	Fault        string          // what the receiver said was wrong when it completed
 }
 
-// Backlog is what a subscription has before it.
-type Backlog struct {
-	Subscription string
-	Waiting      int64     // invocations on their way
-	Oldest       time.Time // when the oldest of them came, or was replayed; zero: there is none
-	Dead         int64
-	Paused       bool
+// Hide takes the secret out of what a receiver has said, which may be what it was sent.
+func (i *Invocation) Hide(text string) string {
+	if i.Secret == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, i.Secret, "[redacted]")
 }
 
 // Attempt is one time that an invocation was sent.
