@@ -163,8 +163,12 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 		if err := check(all[0]); err != nil {
 			return err
 		}
+		one := triggers.Invocation{Secret: secret}
+		if output != nil {
+			output = json.RawMessage(one.Hide(string(output)))
+		}
 		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
-			micros(now), textOrNull(output), clean(fault), id)
+			micros(now), textOrNull(output), clean(one.Hide(fault)), id)
 		if err == nil && n == 0 {
 			err = triggers.ErrOver
 		}

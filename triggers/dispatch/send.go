@@ -51,7 +51,10 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 	for n, one := range some {
 		i, kind := one.invocation, d.o.Kind(one.invocation.Trigger)
 		r := d.judge(s, i, kind, all[n].answer, all[n].err, now)
-		r.Seq = i.Seq
+		r.Seq, r.Reason = i.Seq, i.Hide(r.Reason)
+		if r.Output != nil {
+			r.Output = json.RawMessage(i.Hide(string(r.Output)))
+		}
 		r.Attempt = triggers.Attempt{
 			Number: i.Attempts + 1, Time: began.UTC(), Took: now.Sub(began), Status: all[n].answer.Status,
 			Answer: d.beginning(s, i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
@@ -203,9 +206,6 @@ func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind 
 
 // beginning is what the record keeps of an answer.
 func (d *Dispatcher) beginning(s *triggers.Subscription, i triggers.Invocation, answer []byte) []byte {
-	text := d.o.Redact(s, answer)
-	if i.Secret != "" {
-		text = bytes.ReplaceAll(text, []byte(i.Secret), []byte("[redacted]"))
-	}
-	return []byte(strings.ToValidUTF8(string(text[:min(len(text), mostKept)]), "\uFFFD"))
+	text := i.Hide(string(d.o.Redact(s, answer)))
+	return []byte(strings.ToValidUTF8(text[:min(len(text), mostKept)], "\uFFFD"))
 }
