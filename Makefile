@@ -150,7 +150,13 @@ bench-delivery: build ## events to one subscription on both databases: deliverie
 	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
 	@bin/sluice-bench delivery bin/sluice
 
+.PHONY: bench-badsink
+bench-badsink: build ## how long a good receiver waits for its events beside bad ones of each sort, on both databases (5 min)
+	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
+	@bin/sluice-bench badsink bin/sluice
+
 .PHONY: chaos
-chaos: ## nodes killed at random 100 times in one aggregation, processes 200 times in a commit, on both databases (5 min)
+chaos: ## nodes killed at random 100 times in one aggregation and 200 times in 10,400 deliveries, processes 200 times in a commit (10 min)
 	AGGREGATE_KILLS=100 $(GO) test -count=1 -timeout=20m -v -run '^TestAggregateSurvivesKills$$' ./cmd/sluice
+	DELIVERY_KILLS=200 $(GO) test -count=1 -timeout=20m -v -run '^TestDeliverySurvivesKills$$' ./cmd/sluice
 	STORE_KILLS=200 $(GO) test -count=1 -timeout=10m -v -run '^TestCommitSurvivesKills$$' ./store

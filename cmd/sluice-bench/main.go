@@ -11,6 +11,7 @@
 //	sluice-bench aggregation  the aggregation over real HTTP: how much of the limits it uses, by how few calls it can do, one connection beside a slow one
 //	sluice-bench scale   the aggregation where nothing is limited, on both databases: memory and time by the number of people
 //	sluice-bench delivery  events to one subscription, on both databases: how many a second, at what cost, and how late
+//	sluice-bench badsink  how long a good receiver waits for its events beside bad ones of each sort, on both databases
 //
 // It starts everything itself on free loopback ports, bounds every load in count and time, and ends what it started.
 package main
@@ -49,11 +50,12 @@ var benches = map[string]func(ctx context.Context, args []string) error{
 	"aggregation": benchAggregation,
 	"scale":       benchScale,
 	"delivery":    benchDelivery,
+	"badsink":     benchBadSink,
 }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 || benches[args[0]] == nil {
-		return fmt.Errorf("usage: sluice-bench proxy|memory|reload|pacing|nodes|processes|lanes|http|aggregation|scale|delivery [path of the sluice binary], not %q", strings.Join(args, " "))
+		return fmt.Errorf("usage: sluice-bench proxy|memory|reload|pacing|nodes|processes|lanes|http|aggregation|scale|delivery|badsink [path of the sluice binary], not %q", strings.Join(args, " "))
 	}
 	return benches[args[0]](ctx, args[1:])
 }

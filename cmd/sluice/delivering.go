@@ -27,15 +27,16 @@ type delivering struct {
 	log        *slog.Logger
 }
 
-// newDelivering makes a node that delivers. set is the configuration at the start; the catalogue follows reloads.
-func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB, address func() string, log *slog.Logger) *delivering {
+// newDelivering makes a node that delivers. set is the configuration at the start; the catalogue follows reloads. tune changes what is no
+// setting, in tests.
+func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB, address func() string, log *slog.Logger, tune ...func(*dispatch.Options)) *delivering {
 	e := set.Events
 	senders := send.New(send.Options{Allow: e.AllowNetworks, EventBridge: eventBridgeOptions(e.EventBridge)})
 	metrics := dispatch.NewMetrics(db.Tallies, log)
 	host, _ := os.Hostname() // a name for people; chance tells nodes apart
 	return &delivering{
 		db: db, senders: senders, metrics: metrics, log: log, keep: store.Retention{Done: e.Keep, Dead: e.KeepDead, Most: e.KeepMost},
-		dispatcher: dispatch.New(dispatch.Options{
+		dispatcher: dispatch.New(tuned(tune, dispatch.Options{
 			Store: db, Sender: senders, Batch: senders.Batcher, Redact: senders.Redact, Seen: metrics.Seen, Log: log, Owner: fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]),
 			Kind:  func(trigger string) triggers.Kind { return kindOf(now(), trigger) },
 			Check: func(trigger string, output json.RawMessage) error { return checkOutput(now(), trigger, output) },
@@ -46,8 +47,15 @@ func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB
 				}
 				return strings.TrimSuffix(base, "/") + "/beta/trigger-invocations/" + invocation + "/complete"
 			},
-		}),
+		})),
 	}
+}
+
+func tuned(tune []func(*dispatch.Options), o dispatch.Options) dispatch.Options {
+	for _, change := range tune {
+		change(&o)
+	}
+	return o
 }
 
 // eventBridgeOptions are those that the configuration gives.

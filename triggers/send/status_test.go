@@ -52,6 +52,45 @@ func TestEveryStatus(t *testing.T) {
 	}
 }
 
+// A status of 1xx, but for 101, says that the answer is yet to come: it is not the answer, and what follows is; without anything after it there was none.
+func TestInterimStatuses(t *testing.T) {
+	t.Parallel()
+	url := receiver(t, func(w http.ResponseWriter, r *http.Request) {
+		drain(r)
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		status, after, _ := strings.Cut(r.URL.Path[1:], "/")
+		for again := true; again; again = after == "endless" && err == nil {
+			_, _ = buffered.WriteString("HTTP/1.1 " + status + " Interim\r\n\r\n")
+			err = buffered.Flush()
+		}
+		if after == "204" {
+			_, _ = buffered.WriteString("HTTP/1.1 204 No Content\r\n\r\n")
+			_ = buffered.Flush()
+		}
+	})
+	s := senders(t, send.Options{})
+	for status := 100; status < 200; status++ {
+		if status == http.StatusSwitchingProtocols {
+			continue
+		}
+		at := url + "/" + strconv.Itoa(status) + "/"
+		if answer, err := s.Send(t.Context(), deliver(subscriber(at+"204"), "i")); err != nil || answer.Status != 204 {
+			t.Errorf("%d and then 204: got %d and %v, want 204", status, answer.Status, err)
+		}
+		if answer, err := s.Send(t.Context(), deliver(subscriber(at), "i")); err == nil || triggers.IsPermanent(err) || answer.Status != 0 {
+			t.Errorf("%d and then nothing: got %d and %v, want it sent again", status, answer.Status, err)
+		}
+	}
+	if _, err := s.Send(t.Context(), deliver(subscriber(url+"/103/endless"), "i")); err == nil || triggers.IsPermanent(err) {
+		t.Errorf("103 without end: got %v, want it sent again", err)
+	}
+}
+
 func TestWordsOfAStatus(t *testing.T) {
 	t.Parallel()
 	url := receiver(t, func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/store"
+	"sluice/triggers"
+)
+
+// badSinkBar is how many times as long a receiver may wait for its events beside one that is bad.
+const badSinkBar = 2.0
+
+// badSinkAll stands for all sorts at once.
+const badSinkAll = "all"
+
+// besides is how long a good receiver waits for its events beside bad ones.
+type besides struct {
+	sort  string // "": it is alone
+	waits []time.Duration
+}
+
+func (b besides) wait(percent int) time.Duration {
+	return deliveryFigures{waits: b.waits}.wait(percent)
+}
+
+// ratios are how many times as long it waits as when it is alone.
+func (b besides) ratios(alone besides) (p50, p99 float64) {
+	ratio := func(percent int) float64 { return b.wait(percent).Seconds() / alone.wait(percent).Seconds() }
+	return ratio(50), ratio(99)
+}
+
+// benchBadSink measures how long a good receiver waits for its events when it is alone, beside a bad one of each sort, and beside all of them.
+// args may name the sluice binary.
+func benchBadSink(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("badsink", flag.ContinueOnError)
+	seconds := flags.Int("seconds", 10, fmt.Sprintf("how long %d events a second are delivered each time", deliveryPace))
+	databases := flags.String("databases", "sqlite,postgres", "on which databases")
+	sorts := flags.String("sorts", strings.Join(append(slices.Sorted(badSorts()), badSinkAll), ","), "beside which receivers")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	binary := cmp.Or(flags.Arg(0), "bin/sluice")
+	var worst50, worst99 float64
+	for _, database := range strings.Split(*databases, ",") {
+		var alone besides
+		for _, sort := range append([]string{""}, strings.Split(*sorts, ",")...) {
+			b, err := measureBesides(ctx, binary, database, sort, *seconds)
+			if err != nil {
+				return fmt.Errorf("%s, beside %q: %w", database, sort, err)
+			}
+			if sort == "" {
+				alone = b
+			}
+			p50, p99 := b.ratios(alone)
+			fmt.Printf("%-9s beside %-10s p50 %6.1f ms (%.2f)   p99 %6.1f ms (%.2f)   longest %6.1f ms\n",
+				database, cmp.Or(sort, "nobody"), ms(b.wait(50)), p50, ms(b.wait(99)), p99, ms(b.wait(100)))
+			if sort == badSinkAll {
+				worst50, worst99 = max(worst50, p50), max(worst99, p99)
+			}
+		}
+	}
+	fmt.Printf("\ndelivery_beside_bad_sink_p50=%.2f\ndelivery_beside_bad_sink=%.2f\n", worst50, worst99)
+	if max(worst50, worst99) > badSinkBar {
+		return fmt.Errorf("beside bad receivers a good one waits more than %g times as long", badSinkBar)
+	}
+	return nil
+}
+
+// measureBesides serves a good receiver, and beside it one of a sort, all, or none.
+func measureBesides(ctx context.Context, binary, database, sort string, seconds int) (b besides, err error) {
+	b.sort = sort
+	bad, err := openBadSinks(ctx, sort)
+	if err != nil {
+		return b, err
+	}
+	defer bad.close()
+	d := &delivering{}
+	if d.sink, err = openSink(ctx); err != nil {
+		return b, err
+	}
+	defer d.sink.close()
+	server := ""
+	if database != "sqlite" {
+		made, err := makeDatabase(ctx)
+		if err != nil {
+			return b, err
+		}
+		defer func() { err = errors.Join(err, made.drop(ctx)) }()
+		server = made.through(made.server.Host)
+	}
+	addr, err := freeAddr(ctx)
+	if err != nil {
+		return b, err
+	}
+	h, err := layHouse(binary, server, addr, "triggers: {allow_networks: [127.0.0.0/8]}\n", map[string]string{"roots.pem": string(bad.roots)})
+	if err != nil {
+		return b, err
+	}
+	defer h.close()
+	if err := os.Setenv("SSL_CERT_FILE", filepath.Join(h.dir, "roots.pem")); err != nil { // for the process that is measured
+		return b, err
+	}
+	if err := errors.Join(d.subscribe(ctx, h), bad.subscribe(ctx, h)); err != nil {
+		return b, err
+	}
+	if d.db, err = store.Open(ctx, store.Options{Dir: h.data, URL: server}); err != nil {
+		return b, err
+	}
+	defer d.db.Close()
+	if d.node, err = startFree(ctx, addr, binary, h.args("serve")...); err != nil {
+		return b, err
+	}
+	defer d.node.stop()
+	var f deliveryFigures
+	err = d.trickle(ctx, seconds, &f)
+	b.waits = f.waits
+	return b, err
+}
+
+// subscribe makes a subscription for each bad receiver.
+func (s *badSinks) subscribe(ctx context.Context, h *house) error {
+	for name, url := range s.urls {
+		text, err := json.Marshal(map[string]any{
+			"name": name, "triggerId": deliveryTrigger, "type": triggers.TypeHTTP, "enabled": true,
+			"httpConfig": map[string]string{"url": url, "httpDispatchMode": triggers.DispatchSync, "httpAuthenticationType": triggers.NoAuth},
+		})
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(h.dir, name+".json")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return err
+		}
+		if _, err := h.output(ctx, "subscriptions", "create", file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
