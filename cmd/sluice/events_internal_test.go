@@ -139,7 +139,7 @@ func TestEventsByCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(d.do("", exitOK, "subscriptions", "show", "PICKY")), &shown); err != nil {
 		t.Fatal(err)
 	}
-	if shown.ID != picky || shown.Counts != (triggers.Tally{Waiting: 1, FilteredOut: 1}) || len(shown.FilteredOut) != 1 || shown.FilteredOut[0].Event != "bob-1" || shown.FilteredOut[0].Number != first.Number {
+	if shown.ID != picky || shown.Counts.Waiting != 1 || shown.Counts.FilteredOut != 1 || shown.Counts.Oldest.IsZero() || len(shown.FilteredOut) != 1 || shown.FilteredOut[0].Event != "bob-1" || shown.FilteredOut[0].Number != first.Number {
 		t.Errorf("subscriptions show: got %+v, want what waits and what was left out", shown)
 	}
 	if text := d.do("", exitOK, "subscriptions", "list"); !strings.Contains(text, "FILTERED OUT") {

@@ -1,8 +1,11 @@
 package dispatch
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,4 +131,47 @@ func TestCircuit(t *testing.T) {
 			t.Error("one failure, long ago: got it open, want it closed")
 		}
 	})
+}
+
+// echo sends back what it was sent, and gives that as its answer and as its error.
+type echo struct{ err bool }
+
+func (e echo) Send(_ context.Context, d triggers.Delivery) (triggers.Answer, error) {
+	if e.err {
+		return triggers.Answer{Status: 500, Body: d.Body}, fmt.Errorf("status 500: %s", d.Body)
+	}
+	return triggers.Answer{Status: 200, Body: []byte(`{"approved":true,"echo":` + string(d.Body) + `}`)}, nil
+}
+
+// An invocation's secret is kept of nothing that a receiver says.
+func TestSecretIsNotKept(t *testing.T) {
+	t.Parallel()
+	const secret = "8ad7ec6a-6f0e-4b0e-a0d6-4d6ae4f6c1aa"
+	i := triggers.Invocation{ID: "i", Trigger: "t", Secret: secret, Created: time.Now(), Event: triggers.Event{Data: []byte(`{"x":1}`)}}
+	s := &triggers.Subscription{Type: triggers.TypeHTTP, HTTP: &triggers.HTTPConfig{DispatchMode: triggers.DispatchDynamic}}
+	for _, fails := range []bool{false, true} {
+		d := testDispatcher()
+		d.o.Sender, d.o.Check = echo{fails}, func(string, json.RawMessage) error { return nil }
+		d.o.Kind = func(string) triggers.Kind { return triggers.RequestResponse }
+		d.o.Redact = func(_ *triggers.Subscription, answer []byte) []byte { return answer }
+		kept := d.send(t.Context(), s, nil, []departure{{"=x", i}})[0].result
+		text := fmt.Sprintf("%s %s %s %s", kept.Reason, kept.Output, kept.Attempt.Reason, kept.Attempt.Answer)
+		if strings.Contains(text, secret) || !strings.Contains(string(kept.Attempt.Answer), `"secret":"[redacted]"`) {
+			t.Errorf("fails %v: got %s, want all of it without the secret", fails, text)
+		}
+	}
+}
+
+// What must bear a secret waits until there is a key to make one by.
+func TestNoKey(t *testing.T) {
+	t.Parallel()
+	d := testDispatcher()
+	d.o.Kind = func(string) triggers.Kind { return triggers.RequestResponse }
+	d.o.Redact = func(_ *triggers.Subscription, answer []byte) []byte { return answer }
+	s := &triggers.Subscription{Type: triggers.TypeHTTP, HTTP: &triggers.HTTPConfig{DispatchMode: triggers.DispatchAsync}}
+	i := triggers.Invocation{ID: "i", Trigger: "t", Created: time.Now(), Event: triggers.Event{Data: []byte(`{"x":1}`)}}
+	kept := d.send(t.Context(), s, nil, []departure{{"=x", i}})[0].result
+	if kept.State != triggers.Waiting || !strings.Contains(kept.Reason, "triggers.seal") {
+		t.Errorf("got %s, %s, want it to wait and to say what is missing", kept.State, kept.Reason)
+	}
 }
