@@ -108,6 +108,7 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (
 			next, err = part(">", limit-len(fresh))
 		}
 		next = append(next, fresh...)
+		db.giveSecrets(next)
 		return err
 	})
 	return next, err
@@ -194,16 +195,19 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 	n, err := t.exec(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
 		WHERE seq = ? AND state = 'waiting'`,
 		string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq)
-	first := r.State != triggers.Waiting && r.Attempt.Number <= 1 // nothing was parked behind it
-	if err != nil || n == 0 || first || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
-		return err
+	if err == nil && n == 0 { // it was completed meanwhile, and has had this attempt all the same
+		_, err = t.exec(ctx, "UPDATE invocations SET attempts = ? WHERE seq = ? AND attempts < ?", int64(r.Attempt.Number), r.Seq, int64(r.Attempt.Number))
+	}
+	waits := r.State == triggers.Waiting
+	if err != nil || waits && n == 0 || !waits && r.Attempt.Number <= 1 || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
+		return err // nothing is parked behind it, and nothing is to be
 	}
 	var subject string
 	err = t.one(ctx, "SELECT subject FROM invocations WHERE seq = ?", []any{r.Seq}, &subject)
 	switch {
 	case err != nil, subject == "": // what is of no subject keeps nobody
 		return err
-	case r.State == triggers.Waiting:
+	case waits:
 		return park(ctx, t, c.Subscription.ID, subject, r.Seq, micros(r.Due))
 	}
 	return unpark(ctx, t, c.Subscription.ID, subject)
@@ -211,7 +215,7 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 
 // invocationColumns read an invocation i with its event e.
 const invocationColumns = `SELECT i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.data, i.content, i.state, i.attempts, i.tries, i.due, i.created, i.completed,
-	i.deadline, i.secret, i.reason, i.output, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, 0), e.data
+	i.deadline, i.reason, i.output, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, 0), e.data
 	FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `
 
 func invocations(ctx context.Context, t tx, where string, args ...any) (all []triggers.Invocation, err error) {
@@ -221,7 +225,7 @@ func invocations(ctx context.Context, t tx, where string, args ...any) (all []tr
 		var state string
 		var own, content, output, data []byte
 		if err := scan(&i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &own, &content, &state, &attempts, &tries, &due, &created, &completed,
-			&deadline, &i.Secret, &i.Reason, &output, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at, &data); err != nil {
+			&deadline, &i.Reason, &output, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at, &data); err != nil {
 			return err
 		}
 		i.Test, i.State, i.Attempts, i.Tries = test == 1, triggers.State(state), int(attempts), int(tries)

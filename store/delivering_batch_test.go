@@ -103,9 +103,9 @@ func TestDeliversInBatches(t *testing.T) {
 		if err != nil || len(dead) != 1 || dead[0].Event.ID != "3.1" || dead[0].Reason != "too large" {
 			t.Errorf("dead: got %+v, %v, want event 3.1 alone", dead, err)
 		}
-		left, err := db.Backlogs(t.Context())
-		if err != nil || len(left) != 1 || left[0].Waiting != 0 || left[0].Dead != 1 {
-			t.Errorf("backlog: got %+v, %v, want nothing that waits and one that is dead", left, err)
+		left, err := db.Tallies(t.Context())
+		if err != nil || left["s"].Waiting != 0 || left["s"].Dead != 1 {
+			t.Errorf("left: got %+v, %v, want nothing that waits and one that is dead", left, err)
 		}
 	})
 }

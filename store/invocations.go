@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -39,6 +38,12 @@ func conditions(q triggers.Query) (where string, args []any) {
 	}
 	if q.Trigger != "" {
 		add("i.trigger_id = ?", q.Trigger)
+	}
+	if q.Event > 0 {
+		add("i.event = ?", q.Event)
+	}
+	if q.Real {
+		add("i.test = 0")
 	}
 	if !q.After.IsZero() {
 		add("i.created >= ?", micros(q.After))
@@ -120,11 +125,12 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 			if ok, _ := payload.passes(passes); !ok {
 				continue
 			}
-			n := newInvocation{id: newSecret(), subscription: s.ID, test: true, content: textOrNull(content), secret: newSecret()}
+			n := newInvocation{id: newID(), subscription: s.ID, test: true, content: textOrNull(content)}
 			n.event = triggers.Event{Type: trigger, Subject: "test/" + rand.Text(), Data: input} // nothing waits for a test
 			news = append(news, n)
-			made = append(made, triggers.Invocation{ID: n.id, Subscription: s.ID, Trigger: trigger, Test: true, State: triggers.Waiting, Secret: n.secret, Content: content})
+			made = append(made, triggers.Invocation{ID: n.id, Subscription: s.ID, Trigger: trigger, Test: true, State: triggers.Waiting, Content: content})
 		}
+		db.giveSecrets(made)
 		return db.keepInvocations(ctx, t, news)
 	})
 	if err != nil {
@@ -134,8 +140,9 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 	return made, subscribed, nil
 }
 
-// Complete takes the answer of a receiver to an invocation that waits for one. check looks at the output before it is kept. ErrNone: there
-// is no such invocation; ErrSecret: it has another secret; ErrOver: it is completed, or waits no more.
+// Complete takes the answer of a receiver to an invocation that waits for one, or that is being sent: a quick receiver completes before what it
+// answered is kept, and even before it answers. check looks at the output before it is kept. ErrNone: there is no such invocation; ErrSecret: it
+// has another secret; ErrOver: it is completed, or waits no more.
 func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error {
 	return db.write(ctx, "complete invocation "+id, func(t tx) error {
 		now, err := db.now(ctx, t)
@@ -148,16 +155,20 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 			return err
 		case len(all) == 0:
 			return aggregation.ErrNone
-		case subtle.ConstantTimeCompare([]byte(secret), []byte(all[0].Secret)) != 1:
+		case !db.isSecret(secret, id):
 			return triggers.ErrSecret
-		case all[0].State != triggers.Asked || !now.Before(all[0].Deadline):
+		case all[0].State != triggers.Asked && all[0].State != triggers.Waiting, all[0].State == triggers.Asked && !now.Before(all[0].Deadline):
 			return triggers.ErrOver
 		}
 		if err := check(all[0]); err != nil {
 			return err
 		}
-		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state = 'asked'",
-			micros(now), textOrNull(output), clean(fault), id)
+		one := triggers.Invocation{Secret: secret}
+		if output != nil {
+			output = json.RawMessage(one.Hide(string(output)))
+		}
+		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
+			micros(now), textOrNull(output), clean(one.Hide(fault)), id)
 		if err == nil && n == 0 {
 			err = triggers.ErrOver
 		}

@@ -35,7 +35,7 @@ var tables = []table{
 	{"failures", 2, []string{"run", "id", "reason", "at"}},
 	{"subscriptions", 1, []string{"id", "trigger_id", "name", "enabled", "paused", "doc", "sealed", "version", "created_seq", "owner", "lease_until", "generation"}},
 	{"invocations", 1, []string{"seq", "id", "subscription", "trigger_id", "subject", "event", "test", "data", "content", "state", "attempts", "tries", "due", "created", "completed",
-		"deadline", "secret", "reason", "output", "fault"}},
+		"deadline", "reason", "output", "fault"}},
 	{"attempts", 2, []string{"invocation", "n", "time", "took", "status", "answer", "outcome", "reason"}},
 	{"filtered_counts", 1, []string{"subscription", "n"}},
 	{"filtered", 2, []string{"subscription", "seq", "reason"}},

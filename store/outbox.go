@@ -22,16 +22,8 @@ type Numbered struct {
 // one that was seen: who remembers the last number misses none. Numbers have gaps.
 func (db *DB) Events(ctx context.Context, after int64, limit int) (events []Numbered, err error) {
 	err = db.read("read the outbox", func(t tx) error {
-		return t.each(ctx, "SELECT seq, id, tenant, type, source, subject, time, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-			[]any{after, int64(limit)}, func(scan scan) error {
-				var e Numbered
-				var at int64
-				var data []byte
-				err := scan(&e.Seq, &e.ID, &e.Tenant, &e.Type, &e.Source, &e.Subject, &at, &data)
-				e.Time, e.Data = fromMicros(at), data
-				events = append(events, e)
-				return err
-			})
+		events, err = numberedEvents(ctx, t, "seq > ? ORDER BY seq LIMIT ?", after, int64(limit))
+		return err
 	})
 	return events, err
 }
@@ -115,7 +107,6 @@ type newInvocation struct {
 	seq              int64 // of the event; 0 of a test
 	test             bool
 	content          any
-	secret           string
 }
 
 // filteredOut is an event that a subscription's filter did not let through.
@@ -141,7 +132,7 @@ func (db *DB) routeAll(ctx context.Context, t tx, first int64, events []triggers
 				continue
 			}
 			made = append(made, newInvocation{
-				id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e, seq: seq, secret: newSecret(),
+				id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e, seq: seq,
 			})
 		}
 	}
@@ -173,14 +164,14 @@ func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) e
 	}
 	number, at := last-int64(len(made)), micros(now)
 	return insert(ctx, t, `INSERT INTO invocations (seq, id, subscription, trigger_id, subject, event, test, data, content,
-		state, attempts, tries, due, created, completed, deadline, secret, reason, output, fault)`, "", made, func(n newInvocation) []any {
+		state, attempts, tries, due, created, completed, deadline, reason, output, fault)`, "", made, func(n newInvocation) []any {
 		number++
 		var data any
 		if n.seq == 0 {
 			data = string(n.event.Data)
 		}
 		return []any{number, n.id, n.subscription, n.event.Type, n.event.Subject, n.seq, bit(n.test), data, n.content,
-			string(triggers.Waiting), int64(0), int64(0), atOnce, at, int64(0), int64(0), n.secret, "", nil, ""}
+			string(triggers.Waiting), int64(0), int64(0), atOnce, at, int64(0), int64(0), "", nil, ""}
 	})
 }
 
@@ -221,8 +212,8 @@ func invocationID(event, subscription string) string {
 	return uuid(sum[:16], 8)
 }
 
-// newSecret is a UUID of version 4, as SailPoint's secrets of invocations are.
-func newSecret() string {
+// newID is a UUID of version 4.
+func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return uuid(b[:], 4)

@@ -44,6 +44,8 @@ type Options struct {
 	NoMigrate bool             // leave the tables as they are; the caller calls Migrate
 	Clock     func() time.Time // for tests; nil is the database's own clock
 	Sealer    Sealer           // nil: no secret is kept
+	// Keys are what secrets of invocations are made by, the newest first; nil: there are none.
+	Keys func() [][]byte
 	// Compile reads a subscription's filter; nil: nothing passes one.
 	Compile func(filter string) (Predicate, error)
 }
@@ -53,6 +55,7 @@ type DB struct {
 	engine engine
 	clock  func() time.Time
 	sealer Sealer
+	keys   func() [][]byte
 	router *router
 	wake   *wake
 	step   func(name string) error // between the steps of a commit; tests stop there
@@ -66,7 +69,7 @@ var ErrNewer = errors.New("store: the database is newer than this sluice")
 // Open opens the database, makes it if it is not there, and migrates it. An error says where and what to do, and holds no secret of the
 // URL. A database that a newer sluice has migrated is ErrNewer.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{clock: o.Clock, sealer: o.Sealer, router: &router{compile: o.Compile, version: -1}, wake: newWake(), step: func(string) error { return nil }}
+	db := &DB{clock: o.Clock, sealer: o.Sealer, keys: o.Keys, router: &router{compile: o.Compile, version: -1}, wake: newWake(), step: func(string) error { return nil }}
 	var err error
 	switch {
 	case o.URL == "" && o.Dir == "":

@@ -23,6 +23,15 @@ type Event struct {
 	Data    json.RawMessage // the trigger's input, as its schema says
 }
 
+// Told is an event in the outbox, and what became of it when it was emitted.
+type Told struct {
+	Event
+
+	Number      int64        // its place in the outbox
+	Fresh       bool         // it was not there before
+	Invocations []Invocation // that it has made; of a fresh one alone
+}
+
 // Triggers of SailPoint's catalogue that an aggregation emits. The payloads are those of its published OpenAPI (v2026, schemas under
 // trigger/example-input).
 const (

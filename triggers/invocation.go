@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -11,6 +12,8 @@ import (
 //	   │  ▲    │ └──▶ asked ──complete──▶ done  ASYNC and DYNAMIC; past the deadline: dead
 //	   │  └────┘ again later
 //	   └─────────────▶ dead ──replay──▶ waiting
+//
+// A receiver that is quick completes while it is still waiting, before what it answered is kept.
 type State string
 
 // States of an invocation.
@@ -35,7 +38,7 @@ type Invocation struct {
 	Created      time.Time
 	Completed    time.Time // zero until it is done or dead
 	Deadline     time.Time // by which an asked one must be completed; zero otherwise
-	Secret       string    // with which it is completed; of REQUEST_RESPONSE triggers alone
+	Secret       string    // with which it is completed; only in what is to be sent
 	Event        Event
 	Content      json.RawMessage // of a test: contentJson, as it came
 	Reason       string          // why it is dead, or why it is sent again
@@ -43,13 +46,12 @@ type Invocation struct {
 	Fault        string          // what the receiver said was wrong when it completed
 }
 
-// Backlog is what a subscription has before it.
-type Backlog struct {
-	Subscription string
-	Waiting      int64     // invocations on their way
-	Oldest       time.Time // when the oldest of them came, or was replayed; zero: there is none
-	Dead         int64
-	Paused       bool
+// Hide takes the secret out of what a receiver has said, which may be what it was sent.
+func (i *Invocation) Hide(text string) string {
+	if i.Secret == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, i.Secret, "[redacted]")
 }
 
 // Attempt is one time that an invocation was sent.

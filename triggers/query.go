@@ -8,9 +8,23 @@ type Query struct {
 	Subscription string
 	Trigger      string
 	States       []State
+	Event        int64     // the number of its event in the outbox
+	Real         bool      // no tests
 	After        time.Time // created at or after
 	Before       time.Time // created before
 	Beyond       int64     // with a higher Seq
 	Limit        int       // 0 = 250
 	Newest       bool      // first; otherwise the oldest
+}
+
+// EventQuery asks for events of the outbox. Zero fields ask for nothing in particular.
+type EventQuery struct {
+	IDs     []string
+	Type    string
+	Source  string
+	Subject string
+	Since   time.Time // found at or after
+	Beyond  int64     // with a higher number
+	Limit   int       // 0 = 250
+	Newest  bool      // first; otherwise the oldest
 }

@@ -265,11 +265,11 @@ func (d *delivering) flood(ctx context.Context, h *house, addr string, events in
 // settled waits until nothing is on its way, by the database.
 func (d *delivering) settled(ctx context.Context) error {
 	for end := time.Now().Add(deliveryMost); time.Now().Before(end); {
-		all, err := d.db.Backlogs(ctx)
+		all, err := d.db.Tallies(ctx)
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(all, func(b triggers.Backlog) bool { return b.Waiting > 0 }) {
+		if all[d.subscription].Waiting == 0 {
 			return nil
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {

@@ -58,7 +58,7 @@ func TestUsageExitsWithTwo(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	t.Parallel()
 	code, out, errs := command(t, nil)
-	for _, name := range []string{"serve", "check", "try", "demo", "mock", "connectors", "triggers", "keys", "config", "health", "limits", "filter", "version", "completion"} {
+	for _, name := range []string{"serve", "check", "try", "demo", "mock", "connectors", "triggers", "keys", "config", "health", "limits", "filter", "subscriptions", "events", "invocations", "listen", "version", "completion"} {
 		if !regexp.MustCompile(`(?m)^  ` + name + ` +\S`).MatchString(out) {
 			t.Errorf("got no %s in the help (exit code %d, %s):\n%s", name, code, errs, out)
 		}

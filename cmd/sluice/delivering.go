@@ -32,7 +32,7 @@ type delivering struct {
 func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB, address func() string, log *slog.Logger, tune ...func(*dispatch.Options)) *delivering {
 	e := set.Events
 	senders := send.New(send.Options{Allow: e.AllowNetworks, EventBridge: eventBridgeOptions(e.EventBridge)})
-	metrics := dispatch.NewMetrics(db.Backlogs, log)
+	metrics := dispatch.NewMetrics(db.Tallies, log)
 	host, _ := os.Hostname() // a name for people; chance tells nodes apart
 	return &delivering{
 		db: db, senders: senders, metrics: metrics, log: log, keep: store.Retention{Done: e.Keep, Dead: e.KeepDead, Most: e.KeepMost},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,24 +28,31 @@ func filterCommand(env environment) *cobra.Command {
 // filterTryCommand holds a filter against a document, without a server.
 func filterTryCommand(env environment) *cobra.Command {
 	var output *format
+	var from *source
+	var trigger string
 	cmd := &cobra.Command{
 		Use:   "try FILTER [FILE|-]",
 		Short: "Say whether a filter lets an event pass, and why",
-		Long: `Read a filter as SailPoint's event triggers do (Jayway JsonPath), hold it against the JSON of FILE, or of standard input, and
-say what validate-filter would answer, and which comparisons were made with which values. Exits with 0 when the event
+		Long: `Read a filter as SailPoint's event triggers do (Jayway JsonPath), hold it against the JSON of FILE, or of standard input, or,
+with --trigger, against the trigger's example, and say what validate-filter would answer, and which comparisons were made with which values. Exits with 0 when the event
 passes, 1 when it does not, and 2 when the filter is none.`,
 		Example: `  sluice filter try '$.changes[?(@.attribute == "department")]' event.json
-  sluice filter try '$[?($.identity.name contains "john")]' - -o json`,
+  sluice filter try '$[?($.identity.name contains "john")]' - -o json
+  sluice filter try '$.identity.id' --trigger idn:identity-created`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			name := "-"
-			if len(args) == 2 {
-				name = args[1]
+			document := func() (any, error) { return filterDocument(env, append(args, "-")[1]) }
+			switch {
+			case trigger != "" && len(args) == 2:
+				return usagef("give a document or --trigger, not both")
+			case trigger != "":
+				document = func() (any, error) { return exampleDocument(*from, trigger) }
 			}
-			return tryFilter(env, *output, args[0], name)
+			return tryFilter(env, *output, args[0], document)
 		},
 	}
-	output = formatFlag(cmd)
+	output, from = formatFlag(cmd), sourceFlag(cmd, env)
+	cmd.Flags().StringVar(&trigger, "trigger", "", "hold it against the example of a trigger instead of a document")
 	return cmd
 }
 
@@ -58,7 +66,7 @@ type filterTrial struct {
 	Position        int    `json:"position,omitempty"` // of the character in the filter, from 1
 }
 
-func tryFilter(env environment, output format, text, name string) error {
+func tryFilter(env environment, output format, text string, document func() (any, error)) error {
 	compiled, err := filter.Compile(text)
 	if err != nil {
 		trial := filterTrial{Error: err.Error()}
@@ -67,7 +75,7 @@ func tryFilter(env environment, output format, text, name string) error {
 		}
 		return errors.Join(printFilterTrial(env, output, trial), usagef("the filter: %w%s", err, pointer(text, trial.Position)))
 	}
-	doc, err := filterDocument(env, name)
+	doc, err := document()
 	if err != nil {
 		return err
 	}
@@ -88,6 +96,23 @@ func pointer(text string, position int) string {
 		return ""
 	}
 	return "\n  " + text + "\n  " + strings.Repeat(" ", position-1) + "^"
+}
+
+// exampleDocument is the example payload of a trigger.
+func exampleDocument(from source, id string) (any, error) {
+	set, err := from.set()
+	if err != nil {
+		return nil, err
+	}
+	trigger, err := triggerOf(set, id)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(trigger.ExampleInput))
+	decoder.UseNumber()
+	var doc any
+	err = decoder.Decode(&doc)
+	return doc, err
 }
 
 // filterDocument reads one JSON document and keeps its numbers as they are written.

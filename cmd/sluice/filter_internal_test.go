@@ -38,6 +38,9 @@ func TestFilterTry(t *testing.T) {
 		"two documents":   {"{} {}", []string{`$.a`}, exitUsage, "", "has more behind its JSON document", "is"},
 		"no file":         {"", []string{`$.a`, file + "x"}, exitBlocked, "", "read the document", "is"},
 		"too many":        {"", []string{`$.a`, file, file}, exitUsage, "", "between 1 and 2 arg(s)", "is"},
+		"an example":      {"", []string{`$.identity.id`, "--trigger", "idn:identity-deleted"}, exitOK, matches, "", "no: "},
+		"of no trigger":   {"", []string{`$.a`, "--trigger", "idn:none"}, exitUsage, "", "there is no trigger", "is"},
+		"an example too":  {"", []string{`$.a`, file, "--trigger", "idn:identity-deleted"}, exitUsage, "", "not both", "is"},
 		"JSON of a match": {filterEvent, []string{`$.identity.name`, "-o", "json"}, exitOK, `"isPathExist": true`, "", "position"},
 	} {
 		t.Run(name, func(t *testing.T) {

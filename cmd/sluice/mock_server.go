@@ -21,7 +21,7 @@ type mockServer struct {
 func startMock(ctx context.Context, address string, vendor http.Handler) (*mockServer, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, exitWith(exitBlocked, fmt.Errorf("play the vendor on %s: %w; port 0 is any free one", address, err))
+		return nil, exitWith(exitBlocked, fmt.Errorf("listen on %s: %w; port 0 is any free one", address, err))
 	}
 	m := &mockServer{
 		url:    "http://" + listener.Addr().String(),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,7 +23,8 @@ var errNoSeal = fmt.Errorf("%w: name one in triggers.seal, the same for all node
 
 // forTriggers lets a database keep the secrets of subscriptions, and read their filters.
 func forTriggers(set *connectors.Set, options store.Options) store.Options {
-	options.Sealer = newSealer(set, options.Dir)
+	sealer := newSealer(set, options.Dir)
+	options.Sealer, options.Keys = sealer, sync.OnceValue(sealer.invocationKeys)
 	options.Compile = func(text string) (store.Predicate, error) {
 		compiled, err := filter.Compile(text)
 		if err != nil {
@@ -74,6 +76,25 @@ func (s *sealer) Open(sealed, of string) ([]byte, error) {
 		return nil, err
 	}
 	return ring.Open(sealed, of)
+}
+
+// forInvocations is what keys of invocations' secrets are derived for.
+const forInvocations = "invocations"
+
+// invocationKeys make the secrets of invocations; none where there is no ring, which is told where one is needed.
+func (s *sealer) invocationKeys() (keys [][]byte) {
+	ring, err := s.ring()
+	if err != nil {
+		return nil
+	}
+	derived, err := ring.Derive(forInvocations, sha256.Size)
+	if err != nil {
+		return nil
+	}
+	for _, d := range derived {
+		keys = append(keys, d.Secret)
+	}
+	return keys
 }
 
 // folderRing reads the keys of a data folder, and makes the first one.

@@ -133,6 +133,18 @@ func TestStockClientsManageSubscriptions(t *testing.T) {
 			t.Errorf("status: got %s, want the test", got)
 		}
 		s.call(http.MethodPost, "/beta/trigger-invocations/"+invocations[0].ID+"/complete", `{"secret":"x","output":{}}`, 403)
+		if got := s.call(http.MethodGet, "/v2025/trigger-invocations/"+invocations[0].ID, "", 200); !strings.Contains(got, `"log":[`) || strings.Contains(got, invocations[0].Secret) {
+			t.Errorf("the test by its id: got %s, want its attempts and no secret", got)
+		}
+		s.call(http.MethodPost, "/beta/trigger-invocations/"+invocations[0].ID+"/replay", "", 400)
+		event := `{"triggerId":"idn:identity-deleted","id":"ann","input":` + deletedOf("Ann") + `}`
+		if got := s.call(http.MethodPost, "/trigger-invocations/v1/start", event, 201); !strings.Contains(got, `"source":"terraform"`) {
+			t.Errorf("start: got %s, want the client's name", got)
+		}
+		s.call(http.MethodPost, "/trigger-invocations/v1/start", event, 200)
+		s.call(http.MethodPost, "/trigger-invocations/v1/start", strings.Replace(event, "Ann", "Bob", 1), 400)
+		s.call(http.MethodPost, "/beta/trigger-invocations/replay", `{"dead":true,"to":"2020-01-01T00:00:00Z"}`, 200)
+		s.call(http.MethodGet, at+"/filtered", "", 200)
 		s.call(http.MethodPost, "/beta/trigger-invocations/nobody/complete", `{"secret":"x","output":{}}`, 400)
 		s.call(http.MethodPost, "/beta/trigger-invocations/test", `{"triggerId":"idn:identity-deleted","contentJson":{}}`, 204)
 		s.call(http.MethodDelete, at, `{"id":"`+made.ID+`"}`, 204)

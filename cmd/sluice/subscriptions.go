@@ -6,15 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"sluice/aggregation"
 	"sluice/connectors"
-	"sluice/internal/fault"
 	"sluice/store"
 	"sluice/triggers"
 	"sluice/web/events"
@@ -27,7 +24,7 @@ func subscriptionsCommand(env environment) *cobra.Command {
 		Long: `Subscriptions say whom a trigger's events go to. These commands work in the database itself, as sluice aggregate does, and so need neither
 a client nor a running sluice serve; one that runs takes changes up at once. Clients use the API of event triggers instead.`,
 	}
-	cmd.AddCommand(subscriptionsListCommand(env), subscriptionsShowCommand(env), subscriptionsCreateCommand(env),
+	cmd.AddCommand(subscriptionsListCommand(env), subscriptionsShowCommand(env), subscriptionsCreateCommand(env), subscriptionsTestCommand(env),
 		subscriptionsPauseCommand(env), subscriptionsResumeCommand(env))
 	return cmd
 }
@@ -63,50 +60,6 @@ func targetOf(s *triggers.Subscription) string {
 		return s.EventBridge.Account + " " + s.EventBridge.Region
 	}
 	return s.Type
-}
-
-func subscriptionsListCommand(env environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List subscriptions", Args: cobra.NoArgs}
-	where := databaseFlags(cmd, env)
-	output := formatFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withStore(cmd.Context(), where, func(db *store.DB) error {
-			all, err := db.Subscriptions(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if *output == asJSON {
-				return writeJSON(env.stdout, append([]triggers.Subscription{}, all...))
-			}
-			rows := [][]string{{"ID", "NAME", "TRIGGER", "STATE", "TO"}}
-			for i := range all {
-				s := &all[i]
-				rows = append(rows, []string{s.ID, s.Name, s.TriggerID, stateOf(s), targetOf(s)})
-			}
-			return writeTable(env.stdout, rows)
-		})
-	}
-	return cmd
-}
-
-func subscriptionsShowCommand(env environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "show ID", Short: "Show a subscription as JSON, without its secrets", Args: cobra.ExactArgs(1)}
-	where := databaseFlags(cmd, env)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return withStore(cmd.Context(), where, func(db *store.DB) error {
-			all, err := db.Subscriptions(cmd.Context())
-			if err != nil {
-				return err
-			}
-			for i := range all {
-				if all[i].ID == args[0] {
-					return writeJSON(env.stdout, all[i])
-				}
-			}
-			return noSubscription(args[0])
-		})
-	}
-	return cmd
 }
 
 func noSubscription(id string) error {
@@ -149,23 +102,11 @@ func createSubscription(ctx context.Context, set *connectors.Set, db *store.DB, 
 	options := eventOptions(set, db)
 	options.Catalogue = set.Triggers
 	made, err := events.New(options).Create(ctx, text)
-	if why, refused := errors.AsType[*fault.Error](err); refused {
-		return made, usagef("%s", why.Message)
-	}
-	return made, err
+	return made, asUsage(err)
 }
 
 func subscriptionText(env environment, name string) ([]byte, error) {
-	from := env.stdin
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, usagef("the subscription cannot be read: %w", err)
-		}
-		defer func() { _ = file.Close() }() // it was only read
-		from = file
-	}
-	text, err := io.ReadAll(io.LimitReader(from, mostSubscription))
+	text, err := readBounded(env, name, mostSubscription)
 	if err == nil && !json.Valid(bytes.TrimSpace(text)) {
 		err = errors.New("it is not JSON")
 	}

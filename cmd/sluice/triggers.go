@@ -77,10 +77,10 @@ func triggersShowCommand(env environment) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		t := set.Triggers().Trigger(args[0])
+		t, err := triggerOf(set, args[0])
 		switch {
-		case t == nil:
-			return usagef("there is no trigger %q; sluice triggers list says which there are", args[0])
+		case err != nil:
+			return err
 		case *ofOutput && schema == "":
 			return usagef("--answer says of which payload --schema is: name json-schema or avro")
 		case schema != "":

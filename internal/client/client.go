@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Scopes, in SailPoint's words. All is every right, Default none.
+// Scopes, in SailPoint's words but for the last, for which it has none. All is every right, Default none.
 const (
 	All                = "sp:scopes:all"
 	Default            = "sp:scopes:default"
@@ -19,10 +19,11 @@ const (
 	SubscriptionsWrite = "sp:trigger-service-subscriptions:manage"
 	InvocationsRead    = "sp:trigger-service-invocation-status:read"
 	InvocationsWrite   = "sp:trigger-service-invocation-status:manage"
+	EventsEmit         = "sluice:trigger-events:emit"
 )
 
 // Known are all scopes.
-var Known = []string{All, Default, SubscriptionsRead, SubscriptionsWrite, InvocationsRead, InvocationsWrite}
+var Known = []string{All, Default, SubscriptionsRead, SubscriptionsWrite, InvocationsRead, InvocationsWrite, EventsEmit}
 
 // Client is one of those who call.
 type Client struct {

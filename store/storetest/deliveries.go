@@ -253,6 +253,30 @@ func testCompletion(t *testing.T, b *bench) {
 	}
 }
 
+// testQuickCompletion: a receiver that completes before its acknowledgement is kept is not told that it is too late.
+func testQuickCompletion(t *testing.T, b *bench) {
+	ctx := t.Context()
+	b.subscribe("s")
+	b.tell("a1")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	fine := func(triggers.Invocation) error { return nil }
+	if err := b.db.Complete(ctx, all[0].ID, all[0].Secret, []byte(`{"approved":true}`), "", fine); err != nil {
+		t.Fatalf("complete what is being sent: got %v, want none", err)
+	}
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Asked, Deadline: b.clock().Add(time.Minute), Attempt: triggers.Attempt{Outcome: "asked"}})
+	one, err := b.db.Invocation(ctx, all[0].ID)
+	if err != nil || one.State != triggers.Done || string(one.Output) != `{"approved":true}` || one.Attempts != 1 || !one.Deadline.IsZero() {
+		t.Errorf("completed and then asked: got %+v, %v, want it done, with its output and one attempt", one, err)
+	}
+	if err := b.db.Complete(ctx, all[0].ID, all[0].Secret, []byte(`{}`), "", fine); !errors.Is(err, triggers.ErrOver) {
+		t.Errorf("a second time: got %v, want %v", err, triggers.ErrOver)
+	}
+	if attempts, err := b.db.Attempts(ctx, all[0].Seq); err != nil || len(attempts) != 1 {
+		t.Errorf("attempts: got %+v, %v, want one", attempts, err)
+	}
+}
+
 func testReplay(t *testing.T, b *bench) {
 	ctx := t.Context()
 	b.subscribe("s")
@@ -335,7 +359,7 @@ func testNextOfBoth(t *testing.T, b *bench) {
 	}
 }
 
-func testBacklogs(t *testing.T, b *bench) {
+func testOldest(t *testing.T, b *bench) {
 	b.subscribe("s")
 	b.subscribe("t", func(s *triggers.Subscription) {
 		s.TriggerID, s.Sluice.Paused = "other", &triggers.Pause{By: "operator"}
@@ -346,17 +370,16 @@ func testBacklogs(t *testing.T, b *bench) {
 	b.tell("c1")
 	c := b.claimDeliveries("s")
 	_, all := b.waiting(c)
-	check := func(what string, want triggers.Backlog) {
+	check := func(what string, want triggers.Tally) {
 		t.Helper()
-		want.Subscription = "s"
-		got, err := b.db.Backlogs(t.Context())
-		if err != nil || len(got) != 2 || got[0] != want || got[1] != (triggers.Backlog{Subscription: "t", Paused: true}) {
+		got, err := b.db.Tallies(t.Context())
+		if err != nil || len(got) != 2 || got["s"] != want || got["t"] != (triggers.Tally{Paused: true}) {
 			t.Errorf("%s: got %+v, %v, want %+v and nothing for t, which is paused", what, got, err, want)
 		}
 	}
-	check("at the beginning", triggers.Backlog{Waiting: 4, Oldest: began})
+	check("at the beginning", triggers.Tally{Waiting: 4, Oldest: began})
 	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute)}, triggers.Result{Seq: all[2].Seq, State: triggers.Dead})
-	check("the oldest has failed", triggers.Backlog{Waiting: 3, Dead: 1, Oldest: began})
+	check("the oldest has failed", triggers.Tally{Waiting: 3, Dead: 1, Oldest: began})
 	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
-	check("the new one is left", triggers.Backlog{Waiting: 1, Dead: 1, Oldest: began.Add(time.Minute)})
+	check("the new one is left", triggers.Tally{Waiting: 1, Dead: 1, Oldest: began.Add(time.Minute)})
 }

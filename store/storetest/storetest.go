@@ -52,13 +52,16 @@ func schema(t *testing.T, database store.Options) store.Options {
 	query.Set("search_path", name)
 	query.Set("synchronous_commit", "off") // no test pulls the plug of the server
 	at.RawQuery = query.Encode()
-	return store.Options{URL: at.String()}
+	return store.Options{URL: at.String(), Keys: keys}
 }
+
+// keys make the secrets of invocations.
+func keys() [][]byte { return [][]byte{[]byte("a key for tests")} }
 
 // SQLite is a folder for an empty database.
 func SQLite(t testing.TB) store.Options {
 	t.Helper()
-	return store.Options{Dir: t.TempDir()}
+	return store.Options{Dir: t.TempDir(), Keys: keys}
 }
 
 // Postgres makes an empty database on the server that TEST_POSTGRES names, or on this machine's. Without a server the test is skipped;
@@ -90,7 +93,7 @@ func Postgres(t testing.TB) store.Options {
 		}
 	})
 	at.Path = "/" + name
-	return store.Options{URL: at.String()}
+	return store.Options{URL: at.String(), Keys: keys}
 }
 
 // administer runs one statement on the server. Its context is not the test's, which is over when the database is dropped.

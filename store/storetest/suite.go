@@ -64,9 +64,14 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"a paused subscription keeps its events":              testPausedSubscription,
 		"what is new does not overtake what was parked":       testUnpark,
 		"failed events and new ones have each their half":     testNextOfBoth,
-		"what waits and what is dead is counted":              testBacklogs,
+		"the oldest that waits is known":                      testOldest,
 		"an invocation is completed once":                     testCompletion,
+		"a quick receiver is not too late":                    testQuickCompletion,
 		"an invocation is sent again under its id":            testReplay,
+		"events are found, and told once":                     testFindEvents,
+		"many tell the same at once":                          testTellAtOnce,
+		"what a filter left out is counted, with the reason":  testFilteredOut,
+		"what waits and what is dead is counted":              testTallies,
 		"a client of the API is kept, and shut out":           testClients,
 	} {
 		t.Run(name, func(t *testing.T) {

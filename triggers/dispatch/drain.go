@@ -15,7 +15,7 @@ import (
 const (
 	defaultConcurrency = 8
 	window             = 256                   // invocations in hand
-	mostUnsettled      = 100                   // before they are kept
+	mostUnsettled      = 100                   // before they are kept, and in one transaction
 	unsettledFor       = 10 * time.Millisecond // at the most, while others are under way
 	landWithin         = 15 * time.Second      // what is under way gets to end when the node stops
 )
@@ -310,7 +310,8 @@ func (n *drain) hold(ctx context.Context) error {
 }
 
 func (n *drain) settle(ctx context.Context) {
-	n.settling, n.unsettled, n.began = n.unsettled, nil, time.Now()
+	most := min(len(n.unsettled), mostUnsettled) // as many as the last time, mostly, which a database has a plan for
+	n.settling, n.unsettled, n.began = slices.Clone(n.unsettled[:most]), slices.Delete(n.unsettled, 0, most), time.Now()
 	results := make([]triggers.Result, len(n.settling))
 	for i, l := range n.settling {
 		results[i] = l.result
@@ -327,7 +328,7 @@ func (n *drain) kept(err error) error {
 	was := n.settling
 	n.settling = nil
 	if err != nil {
-		n.unsettled = append(was, n.unsettled...)
+		n.unsettled = slices.Concat(was, n.unsettled)
 		return fmt.Errorf("settle: %w", err)
 	}
 	n.held = n.began

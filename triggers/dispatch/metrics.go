@@ -14,8 +14,8 @@ import (
 // Metrics are what deliveries are counted by. Labels are ids of subscriptions, of which there are as many as an operator lets be, and words of
 // ours. What waits is of the database, so each node tells the same of it; what was delivered is of the node.
 type Metrics struct {
-	backlogs func(context.Context) ([]triggers.Backlog, error)
-	log      *slog.Logger
+	tallies func(context.Context) (map[string]triggers.Tally, error)
+	log     *slog.Logger
 
 	deliveries *prometheus.CounterVec
 	took       *prometheus.HistogramVec
@@ -27,21 +27,21 @@ type Metrics struct {
 
 	mu    sync.Mutex
 	seen  map[string]bool // subscriptions that were counted
-	last  []triggers.Backlog
+	last  map[string]triggers.Tally
 	asked time.Time
 }
 
-// How long a look at the backlog is good, and may take.
+// How long a count of what waits is good, and may take.
 const (
-	backlogFresh = 5 * time.Second
-	backlogMost  = 5 * time.Second
+	tallyFresh = 5 * time.Second
+	tallyMost  = 5 * time.Second
 )
 
 // latencyBuckets go from a sink beside us to a receiver that is away for days.
 var latencyBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200, 259200}
 
-// NewMetrics returns metrics that count from zero. backlogs tells what waits.
-func NewMetrics(backlogs func(context.Context) ([]triggers.Backlog, error), log *slog.Logger) *Metrics {
+// NewMetrics returns metrics that count from zero. tallies tells what waits, by subscription.
+func NewMetrics(tallies func(context.Context) (map[string]triggers.Tally, error), log *slog.Logger) *Metrics {
 	histogram := func(name, help string) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "sluice", Name: name, Help: help, Buckets: latencyBuckets}, []string{"receiver"})
 	}
@@ -49,7 +49,7 @@ func NewMetrics(backlogs func(context.Context) ([]triggers.Backlog, error), log 
 		return prometheus.NewDesc("sluice_"+name, help, []string{"subscription"}, nil)
 	}
 	return &Metrics{
-		backlogs: backlogs, log: log, seen: map[string]bool{},
+		tallies: tallies, log: log, seen: map[string]bool{},
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "sluice", Name: "deliveries_total",
 			Help: "Attempts to deliver an event, by outcome: delivered, asked = taken and to be completed later, retried = failed and tried again later, dead = given up.",
@@ -89,21 +89,21 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. While the database does not answer, it tells of what is counted here alone.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	now := time.Now()
-	for _, b := range m.backlog(now) {
+	for id, of := range m.tally(now) {
 		tell := func(of *prometheus.Desc, value float64) {
-			ch <- prometheus.MustNewConstMetric(of, prometheus.GaugeValue, value, b.Subscription)
+			ch <- prometheus.MustNewConstMetric(of, prometheus.GaugeValue, value, id)
 		}
 		age := 0.0
-		if !b.Oldest.IsZero() {
-			age = max(0, now.Sub(b.Oldest).Seconds())
+		if !of.Oldest.IsZero() {
+			age = max(0, now.Sub(of.Oldest).Seconds())
 		}
 		paused := 0.0
-		if b.Paused {
+		if of.Paused {
 			paused = 1
 		}
-		tell(m.waiting, float64(b.Waiting))
+		tell(m.waiting, float64(of.Waiting))
 		tell(m.oldest, age)
-		tell(m.dead, float64(b.Dead))
+		tell(m.dead, float64(of.Dead))
 		tell(m.paused, paused)
 	}
 	m.deliveries.Collect(ch)
@@ -111,28 +111,24 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.latency.Collect(ch)
 }
 
-// backlog is what waits, as it was a moment ago. Subscriptions that are no more are forgotten.
-func (m *Metrics) backlog(now time.Time) []triggers.Backlog {
+// tally is what waits, as it was a moment ago. Subscriptions that are no more are forgotten.
+func (m *Metrics) tally(now time.Time) map[string]triggers.Tally {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now.Sub(m.asked) < backlogFresh {
+	if now.Sub(m.asked) < tallyFresh {
 		return m.last
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), backlogMost)
+	ctx, cancel := context.WithTimeout(context.Background(), tallyMost)
 	defer cancel()
-	all, err := m.backlogs(ctx)
+	all, err := m.tallies(ctx)
 	if err != nil {
 		m.log.Warn("the metrics do not tell what waits to be delivered", "error", err)
 		m.last = nil
 		return nil
 	}
 	m.last, m.asked = all, now
-	there := map[string]bool{}
-	for _, b := range all {
-		there[b.Subscription] = true
-	}
 	for id := range m.seen {
-		if !there[id] {
+		if _, there := all[id]; !there {
 			m.deliveries.DeletePartialMatch(prometheus.Labels{"subscription": id})
 			delete(m.seen, id)
 		}

@@ -18,10 +18,10 @@ import (
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var backlogs []triggers.Backlog
+		tallies := map[string]triggers.Tally{}
 		var broken error
 		asked := 0
-		m := dispatch.NewMetrics(func(context.Context) ([]triggers.Backlog, error) { asked++; return backlogs, broken }, slog.New(slog.DiscardHandler))
+		m := dispatch.NewMetrics(func(context.Context) (map[string]triggers.Tally, error) { asked++; return tallies, broken }, slog.New(slog.DiscardHandler))
 		http := &triggers.Subscription{ID: "one", Type: triggers.TypeHTTP}
 		bus := &triggers.Subscription{ID: "two", Type: triggers.TypeEventBridge}
 		for _, s := range []dispatch.Sent{
@@ -31,10 +31,8 @@ func TestMetrics(t *testing.T) {
 		} {
 			m.Seen(s)
 		}
-		backlogs = []triggers.Backlog{
-			{Subscription: "one", Waiting: 3, Oldest: time.Now().Add(-time.Minute), Dead: 2, Paused: true},
-			{Subscription: "two"},
-		}
+		tallies["one"] = triggers.Tally{Waiting: 3, Oldest: time.Now().Add(-time.Minute), Dead: 2, Paused: true}
+		tallies["two"] = triggers.Tally{}
 		want := `# HELP sluice_deliveries_total Attempts to deliver an event, by outcome: delivered, asked = taken and to be completed later, retried = failed and tried again later, dead = given up.
 # TYPE sluice_deliveries_total counter
 sluice_deliveries_total{outcome="delivered",subscription="one"} 1
@@ -66,7 +64,7 @@ sluice_subscription_paused{subscription="two"} 0
 		}
 
 		// The first subscription is deleted; later the database is away.
-		backlogs = backlogs[1:]
+		delete(tallies, "one")
 		time.Sleep(time.Minute)
 		if n := testutil.CollectAndCount(m, "sluice_deliveries_total"); n != 1 {
 			t.Errorf("a subscription that is no more: got %d counters, want the other's", n)

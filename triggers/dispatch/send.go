@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -51,10 +51,13 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 	for n, one := range some {
 		i, kind := one.invocation, d.o.Kind(one.invocation.Trigger)
 		r := d.judge(s, i, kind, all[n].answer, all[n].err, now)
-		r.Seq = i.Seq
+		r.Seq, r.Reason = i.Seq, i.Hide(r.Reason)
+		if r.Output != nil {
+			r.Output = json.RawMessage(i.Hide(string(r.Output)))
+		}
 		r.Attempt = triggers.Attempt{
 			Number: i.Attempts + 1, Time: began.UTC(), Took: now.Sub(began), Status: all[n].answer.Status,
-			Answer: d.beginning(s, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
+			Answer: d.beginning(s, i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
 		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created))}
 	}
@@ -70,7 +73,7 @@ func (d *Dispatcher) call(ctx context.Context, s *triggers.Subscription, batch t
 		delivery := triggers.Delivery{Subscription: s, Invocation: one.invocation, Kind: d.o.Kind(one.invocation.Trigger), Event: one.invocation.Event}
 		var err error
 		if delivery.Body, err = d.body(s, one.invocation, delivery.Kind); err != nil {
-			all[n].err = triggers.Permanent(err)
+			all[n].err = err
 			continue
 		}
 		going, places = append(going, delivery), append(places, n)
@@ -166,6 +169,9 @@ type metadata struct {
 	InvocationID string `json:"invocationId"`
 }
 
+// errNoKey passes as soon as an operator has named a key.
+var errNoKey = errors.New("there is no key to make the invocation's secret by; name one in triggers.seal")
+
 // body is what is sent: the payload's own bytes, with _metadata at the end where the receiver gets it.
 func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind) (json.RawMessage, error) {
 	payload := bytes.TrimSpace(i.Event.Data)
@@ -174,7 +180,10 @@ func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind 
 		return payload, nil
 	}
 	if len(payload) < 2 || payload[0] != '{' {
-		return nil, fmt.Errorf("the payload is no JSON object, so that it can bear no _metadata")
+		return nil, triggers.Permanent(errors.New("the payload is no JSON object, so that it can bear no _metadata"))
+	}
+	if i.Secret == "" {
+		return nil, errNoKey
 	}
 	meta := metadata{d.o.Callback(i.ID), i.Secret, i.Trigger, "fireAndForget", "async", i.ID}
 	if kind == triggers.RequestResponse {
@@ -196,7 +205,7 @@ func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind 
 }
 
 // beginning is what the record keeps of an answer.
-func (d *Dispatcher) beginning(s *triggers.Subscription, answer []byte) []byte {
-	text := d.o.Redact(s, answer)
-	return []byte(strings.ToValidUTF8(string(text[:min(len(text), mostKept)]), "\uFFFD"))
+func (d *Dispatcher) beginning(s *triggers.Subscription, i triggers.Invocation, answer []byte) []byte {
+	text := i.Hide(string(d.o.Redact(s, answer)))
+	return []byte(strings.ToValidUTF8(text[:min(len(text), mostKept)], "\uFFFD"))
 }

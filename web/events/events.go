@@ -28,6 +28,8 @@ type Subscriptions interface {
 	// ChangeSubscription gives change the subscription with its secrets.
 	ChangeSubscription(ctx context.Context, id string, change func(s *triggers.Subscription, others []triggers.Subscription) error) (triggers.Subscription, error)
 	DeleteSubscription(ctx context.Context, id string) error
+	// FilteredOut is how many events a subscription's filter did not let through, and the last of them, the newest first.
+	FilteredOut(ctx context.Context, id string) (n int64, last []triggers.FilteredOut, err error)
 }
 
 // Invocations keep what was and is on its way. aggregation.ErrNone says that there is no such invocation.
@@ -37,6 +39,12 @@ type Invocations interface {
 	Invoke(ctx context.Context, trigger string, input, content json.RawMessage, only []string) (made []triggers.Invocation, subscribed bool, err error)
 	// Complete may also give triggers.ErrSecret and triggers.ErrOver. What check returns comes back in the error.
 	Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error
+	Invocation(ctx context.Context, id string) (triggers.Invocation, error)
+	Attempts(ctx context.Context, invocation int64) ([]triggers.Attempt, error)
+	// Replay sends again what is over of what a query asks for, and returns how many those are.
+	Replay(ctx context.Context, q triggers.Query) (int64, error)
+	// Tell emits an event, unless there is one of its id.
+	Tell(ctx context.Context, e triggers.Event) (triggers.Told, error)
 }
 
 // Filters read the filters of subscriptions.
@@ -114,6 +122,7 @@ var (
 	triggersRead       = []string{client.SubscriptionsRead}
 	invocationsRead    = []string{client.InvocationsRead, client.InvocationsWrite}
 	invocationsWrite   = []string{client.InvocationsWrite}
+	eventsEmit         = []string{client.EventsEmit}
 )
 
 // operations are all there are, by what follows the version: {id} is any segment. The per-service form of a path has its version behind the
@@ -135,7 +144,14 @@ var operations = map[string]map[string]operation{
 	"/trigger-invocations/test":              {http.MethodPost: {invocationsWrite, (*API).testInvocation}},
 	// Receivers complete with the invocation's secret alone; what they send in Authorization may be old, and is not looked at.
 	"/trigger-invocations/{id}/complete": {http.MethodPost: {nil, (*API).completeInvocation}},
-	"/triggers/{id}/schema":              {http.MethodGet: {triggersRead, (*API).getSchema}},
+	// What SailPoint lacks.
+	"/triggers/{id}/schema":            {http.MethodGet: {triggersRead, (*API).getSchema}},
+	"/trigger-invocations/{id}":        {http.MethodGet: {invocationsRead, (*API).getInvocation}},
+	"/trigger-invocations/{id}/replay": {http.MethodPost: {invocationsWrite, (*API).replayInvocation}},
+	"/trigger-invocations/replay":      {http.MethodPost: {invocationsWrite, (*API).replayInvocations}},
+	"/trigger-invocations/start":       {http.MethodPost: {eventsEmit, (*API).startInvocation}},
+	// It tells of payloads, as invocations do.
+	"/trigger-subscriptions/{id}/filtered": {http.MethodGet: {invocationsRead, (*API).listFiltered}},
 }
 
 // versions are those of SailPoint's API that have triggers. v1 is that of the per-service paths.

@@ -31,6 +31,10 @@ var planted = []string{"planted-password", "planted-token", "whsec_cGxhbnRlZC1wb
 type memory struct {
 	subscriptions []triggers.Subscription
 	invocations   []triggers.Invocation
+	attempts      map[int64][]triggers.Attempt
+	filtered      map[string][]triggers.FilteredOut
+	told          []triggers.Event
+	replayed      []triggers.Query
 	broken        error
 }
 
@@ -147,6 +151,7 @@ var everybody = []client.Client{
 	{ID: "none", Scopes: []string{client.Default}},
 	{ID: "reader", Scopes: []string{client.SubscriptionsRead, client.InvocationsRead}},
 	{ID: "writer", Scopes: []string{client.SubscriptionsWrite, client.InvocationsWrite}},
+	{ID: "emitter", Name: "hr", Scopes: []string{client.EventsEmit}},
 }
 
 // filters let everything through but "$.never", and take for none what has a blank in it.

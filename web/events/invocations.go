@@ -203,6 +203,9 @@ func (a *API) completeInvocation(v *visit) error {
 	}
 	err := a.Invocations.Complete(v.Context(), v.id, *said.Secret, said.Output, fault, func(one triggers.Invocation) error {
 		trigger := a.Catalogue().Trigger(one.Trigger)
+		if trigger != nil && trigger.Kind != triggers.RequestResponse {
+			return triggers.ErrOver // nobody asks for an answer
+		}
 		if trigger == nil || fault != "" {
 			return nil
 		}

@@ -36,6 +36,11 @@ var operations = []struct {
 	{"GET", "trigger-invocations/status", true, true},
 	{"POST", "trigger-invocations/test", false, true},
 	{"GET", "triggers/x/schema", true, false},
+	{"GET", "trigger-invocations/x", true, true},
+	{"POST", "trigger-invocations/x/replay", false, true},
+	{"POST", "trigger-invocations/replay", false, true},
+	{"GET", "trigger-subscriptions/x/filtered", true, true},
+	{"POST", "trigger-invocations/start", false, false},
 }
 
 func TestEveryOperationWantsItsRights(t *testing.T) {
@@ -47,7 +52,7 @@ func TestEveryOperationWantsItsRights(t *testing.T) {
 			if got := h.object(text, "error"); resp.StatusCode != 401 || got["error"] != "JWT validation failed: JWT is missing" {
 				t.Errorf("%s %s without a token: got %d %s", op.method, target, resp.StatusCode, text)
 			}
-			for who, may := range map[string]bool{"none": false, "reader": op.reader, "writer": op.writer, "all": true} {
+			for who, may := range map[string]bool{"none": false, "reader": op.reader, "writer": op.writer, "emitter": op.path == "trigger-invocations/start", "all": true} {
 				resp, text := h.as(who, op.method, target, "")
 				if (resp.StatusCode != 403) != may || resp.StatusCode >= 500 {
 					t.Errorf("%s %s as %s: got %d %s, want it permitted: %v", op.method, target, who, resp.StatusCode, text, may)

@@ -1,3 +1,5 @@
 -- +goose Up
+-- An invocation's secret is made when it is sent, of a key that no database has.
+ALTER TABLE invocations DROP COLUMN secret;
 -- Dead letters are counted for each subscription by whoever watches.
 CREATE INDEX invocations_dead ON invocations (subscription) WHERE state = 'dead';

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"sluice/aggregation"
+	"sluice/store"
+	"sluice/triggers"
+)
+
+func invocationsReplayCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "replay [ID…]",
+		Short: "Send again what is over: by id, of a subscription, or all that is dead",
+		Long: `Send invocations again that are done or dead, each under its id, so that a receiver knows what it has had. They go by their ids, or by
+--subscription, or, with --dead, all that are dead; --since and --until narrow the last two, and --dead with --subscription means the dead ones
+of that. Tests are sent again by their ids alone. The span for which each is tried begins anew.`,
+		Example: `  sluice invocations replay 7c3f0d7e-6a5b-8c21-9d0e-2c8f3a4b5c6d
+  sluice invocations replay --subscription "Low code" --since 2026-03-01T08:00:00Z --until 2026-03-01T09:30:00Z
+  sluice invocations replay --dead --since 24h`,
+		Args: cobra.ArbitraryArgs,
+	}
+	f := &replayFlags{where: databaseFlags(cmd, env), output: formatFlag(cmd)}
+	cmd.Flags().StringVar(&f.subscription, "subscription", "", "those to a subscription, by its id or name")
+	f.since, f.until = windowFlags(cmd, "only those created or replayed")
+	cmd.Flags().BoolVar(&f.dead, "dead", false, "those that are dead")
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		if err := f.check(ids); err != nil {
+			return err
+		}
+		return withStore(cmd.Context(), f.where, func(db *store.DB) error {
+			if len(ids) > 0 {
+				return replayNamed(cmd.Context(), env, *f.output, db, ids)
+			}
+			q, err := f.query(cmd.Context(), db)
+			if err != nil {
+				return err
+			}
+			n, err := db.Replay(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return printReplayed(env, *f.output, n)
+		})
+	}
+	return cmd
+}
+
+// replayFlags say what is sent again.
+type replayFlags struct {
+	where        databaseChoice
+	output       *format
+	subscription string
+	since, until *when
+	dead         bool
+}
+
+// check refuses to send everything again because nobody said what.
+func (f *replayFlags) check(ids []string) error {
+	chosen := f.subscription != "" || f.dead
+	switch {
+	case len(ids) > 0 && (chosen || !f.since.IsZero() || !f.until.IsZero()):
+		return usagef("ids say it all: leave the options out, or the ids")
+	case len(ids) == 0 && !chosen:
+		return usagef("say what to send again: ids, --subscription ID, or --dead for all that is dead")
+	}
+	return checkWindow(f.since, f.until)
+}
+
+func (f *replayFlags) query(ctx context.Context, db *store.DB) (triggers.Query, error) {
+	q := triggers.Query{After: f.since.Time, Before: f.until.Time, Real: true}
+	if f.dead {
+		q.States = []triggers.State{triggers.Dead}
+	}
+	if f.subscription == "" {
+		return q, nil
+	}
+	s, err := subscriptionNamed(ctx, db, f.subscription)
+	q.Subscription = s.ID
+	return q, err
+}
+
+func printReplayed(env environment, output format, n int64) error {
+	if output == asJSON {
+		return writeJSON(env.stdout, struct {
+			Replayed int64 `json:"replayed"`
+		}{n})
+	}
+	verb := "are"
+	if n == 1 {
+		verb = "is"
+	}
+	_, err := fmt.Fprintf(env.stdout, "%s %s sent again\n", counted(n, "invocation"), verb)
+	return err
+}
+
+// replayNamed sends those again that are named. One that is not there is a mistake, and then nothing is sent; of those that cannot be sent again
+// it says why.
+func replayNamed(ctx context.Context, env environment, output format, db *store.DB, ids []string) error {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	names, err := subscriptionNames(ctx, db)
+	if err != nil {
+		return err
+	}
+	var whyNot error
+	for _, id := range ids {
+		one, err := db.Invocation(ctx, id)
+		switch _, subscribed := names[one.Subscription]; {
+		case errors.Is(err, aggregation.ErrNone):
+			return noInvocation(id)
+		case err != nil:
+			return err
+		case one.State == triggers.Waiting:
+			whyNot = errors.Join(whyNot, fmt.Errorf("%s is on its way already", id))
+		case one.State == triggers.Asked:
+			whyNot = errors.Join(whyNot, fmt.Errorf("%s waits for the receiver's answer until %s", id, clock(one.Deadline)))
+		case !subscribed:
+			whyNot = errors.Join(whyNot, fmt.Errorf("%s: its subscription is gone, so that there is nobody to send it to", id))
+		}
+	}
+	n, err := db.Replay(ctx, triggers.Query{IDs: ids})
+	if err != nil {
+		return err
+	}
+	return errors.Join(printReplayed(env, output, n), whyNot)
+}
