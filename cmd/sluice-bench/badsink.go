@@ -20,8 +20,12 @@ import (
 // badSinkBar is how many times as long a receiver may wait for its events beside one that is bad.
 const badSinkBar = 2.0
 
-// badSinkAll stands for all sorts at once.
-const badSinkAll = "all"
+// badSinkAll stands for all sorts at once, goodSinks for as many good receivers: what those cost is the price of more receivers, on whatever
+// machine, and not of bad ones.
+const (
+	badSinkAll = "all"
+	goodSinks  = "good"
+)
 
 // besides is how long a good receiver waits for its events beside bad ones.
 type besides struct {
@@ -45,35 +49,51 @@ func benchBadSink(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("badsink", flag.ContinueOnError)
 	seconds := flags.Int("seconds", 10, fmt.Sprintf("how long %d events a second are delivered each time", deliveryPace))
 	databases := flags.String("databases", "sqlite,postgres", "on which databases")
-	sorts := flags.String("sorts", strings.Join(append(slices.Sorted(badSorts()), badSinkAll), ","), "beside which receivers")
+	sorts := flags.String("sorts", strings.Join(append(slices.Sorted(badSorts()), goodSinks, badSinkAll), ","), "beside which receivers, those of all after as many good ones")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	binary := cmp.Or(flags.Arg(0), "bin/sluice")
-	var worst50, worst99 float64
+	var worst, all float64
 	for _, database := range strings.Split(*databases, ",") {
-		var alone besides
-		for _, sort := range append([]string{""}, strings.Split(*sorts, ",")...) {
-			b, err := measureBesides(ctx, binary, database, sort, *seconds)
-			if err != nil {
-				return fmt.Errorf("%s, beside %q: %w", database, sort, err)
-			}
-			if sort == "" {
-				alone = b
-			}
-			p50, p99 := b.ratios(alone)
-			fmt.Printf("%-9s beside %-10s p50 %6.1f ms (%.2f)   p99 %6.1f ms (%.2f)   longest %6.1f ms\n",
-				database, cmp.Or(sort, "nobody"), ms(b.wait(50)), p50, ms(b.wait(99)), p99, ms(b.wait(100)))
-			if sort == badSinkAll {
-				worst50, worst99 = max(worst50, p50), max(worst99, p99)
-			}
+		one, every, err := compareBesides(ctx, binary, database, strings.Split(*sorts, ","), *seconds)
+		if err != nil {
+			return err
 		}
+		worst, all = max(worst, one), max(all, every)
 	}
-	fmt.Printf("\ndelivery_beside_bad_sink_p50=%.2f\ndelivery_beside_bad_sink=%.2f\n", worst50, worst99)
-	if max(worst50, worst99) > badSinkBar {
-		return fmt.Errorf("beside bad receivers a good one waits more than %g times as long", badSinkBar)
+	fmt.Printf("\ndelivery_beside_all_bad_sinks=%.2f\ndelivery_beside_bad_sink=%.2f\n", all, worst)
+	if worst > badSinkBar {
+		return fmt.Errorf("beside a bad receiver a good one waits more than %g times as long", badSinkBar)
 	}
 	return nil
+}
+
+// compareBesides returns how many times as long the good receiver waits, by its p99, beside the worst sort as when it is alone, and beside all
+// sorts as beside so many good ones.
+func compareBesides(ctx context.Context, binary, database string, sorts []string, seconds int) (worst, all float64, err error) {
+	var alone, goods besides
+	for _, sort := range append([]string{""}, sorts...) {
+		b, err := measureBesides(ctx, binary, database, sort, seconds)
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s, beside %q: %w", database, sort, err)
+		}
+		if sort == "" {
+			alone, goods = b, b
+		}
+		p50, p99 := b.ratios(alone)
+		fmt.Printf("%-9s beside %-10s p50 %6.1f ms (%.2f)   p99 %6.1f ms (%.2f)   longest %6.1f ms\n",
+			database, cmp.Or(sort, "nobody"), ms(b.wait(50)), p50, ms(b.wait(99)), p99, ms(b.wait(100)))
+		switch sort {
+		case goodSinks:
+			goods = b
+		case badSinkAll:
+			_, all = b.ratios(goods)
+		default:
+			worst = max(worst, p99)
+		}
+	}
+	return worst, all, nil
 }
 
 // measureBesides serves a good receiver, and beside it one of a sort, all, or none.

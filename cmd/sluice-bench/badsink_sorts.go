@@ -59,15 +59,17 @@ var badSink = map[string]http.HandlerFunc{
 		http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/", http.StatusTemporaryRedirect)
 	},
 	"statuses": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200 + int(badStatus.Add(1)%400)) },
-	"flips":    func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) },
+	"flips":    goodSink, // but for its certificates
 }
+
+func goodSink(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
 // badStatus counts the answers of the receiver that answers every status.
 var badStatus atomic.Int64
 
 func badSorts() iter.Seq[string] { return maps.Keys(badSink) }
 
-// openBadSinks starts the receivers of a sort: all of them, or none for "".
+// openBadSinks starts the receivers of a sort: all of them, as many good ones, or none for "".
 func openBadSinks(ctx context.Context, sort string) (*badSinks, error) {
 	s := &badSinks{urls: map[string]string{}}
 	trusted, err := ownCertificate()
@@ -80,7 +82,11 @@ func openBadSinks(ctx context.Context, sort string) (*badSinks, error) {
 	}
 	s.roots = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: trusted.Certificate[0]})
 	for name, handler := range badSink {
-		if sort != name && sort != badSinkAll {
+		switch sort {
+		case name, badSinkAll:
+		case goodSinks:
+			handler = goodSink
+		default:
 			continue
 		}
 		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
@@ -91,7 +97,7 @@ func openBadSinks(ctx context.Context, sort string) (*badSinks, error) {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 		s.servers = append(s.servers, server)
 		s.urls[name] = "http://" + ln.Addr().String() + "/events"
-		if name == "flips" {
+		if name == "flips" && sort != goodSinks {
 			s.urls[name] = "https://" + ln.Addr().String() + "/events"
 			server.SetKeepAlivesEnabled(false) // so that each event begins with a handshake
 			ln = tls.NewListener(ln, flipping(trusted, other))
