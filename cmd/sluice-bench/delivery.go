@@ -155,7 +155,8 @@ func measureDelivery(ctx context.Context, binary, database string, events, secon
 	if err := d.trickle(ctx, seconds, &f); err != nil {
 		return f, err
 	}
-	return f, d.rest(ctx, &f)
+	err = d.rest(ctx, &f)
+	return f, err
 }
 
 // subscribe makes a subscription as an operator does, and takes the trigger's example as what is sent.
