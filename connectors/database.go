@@ -98,7 +98,7 @@ func (b *setBuild) events() {
 	w := b.written.Triggers
 	b.set.Events = Events{
 		Seal: w.Seal, Calls: w.Calls, Window: w.Window, Token: w.Token, FireAndForget: w.FireAndForget, RequestResponse: w.RequestResponse,
-		URL: w.URL, AllowNetworks: w.AllowNetworks, Keep: w.Keep, KeepDead: w.KeepDead, KeepMost: w.KeepMost, EventBridge: EventBridge(w.EventBridge),
+		URL: w.URL, AllowNetworks: w.AllowNetworks, Keep: w.Keep, KeepDead: w.KeepDead, KeepMost: w.KeepMost, KeepEvents: w.KeepEvents, EventBridge: EventBridge(w.EventBridge),
 	}
 	aws := b.set.Events.EventBridge
 	if (aws.AccessKeyID == "") != aws.SecretAccessKey.IsZero() {

@@ -77,6 +77,7 @@ type triggersEntry struct {
 	Keep            time.Duration    `yaml:"keep" jsonschema:"minimum=1m,default=168h" jsonschema_description:"How long the record of an invocation is kept that is delivered."`
 	KeepDead        time.Duration    `yaml:"keep_dead" jsonschema:"minimum=1m,default=720h" jsonschema_description:"How long the record of an invocation is kept that is dead: as long it can be replayed."`
 	EventBridge     eventBridgeEntry `yaml:"eventbridge" jsonschema_description:"How events go to EventBridge, because a subscription there names nothing but an account and a region."`
+	KeepEvents      time.Duration    `yaml:"keep_events" jsonschema:"minimum=1h,default=2160h" jsonschema_description:"How long an event is kept. One that an invocation is still kept of is kept as long as that."`
 	KeepMost        int              `yaml:"keep_most" jsonschema:"minimum=1000,default=1000000" jsonschema_description:"How many invocations that are over are kept at the most."`
 }
 

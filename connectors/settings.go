@@ -64,6 +64,7 @@ type Events struct {
 	AllowNetworks   []netip.Prefix // private networks in which receivers may be
 	Keep, KeepDead  time.Duration  // the record of what is delivered, and of what is dead
 	KeepMost        int            // of what is over
+	KeepEvents      time.Duration  // the outbox
 	EventBridge     EventBridge
 }
 

@@ -35,7 +35,7 @@ func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB
 	metrics := dispatch.NewMetrics(db.Tallies, log)
 	host, _ := os.Hostname() // a name for people; chance tells nodes apart
 	return &delivering{
-		db: db, senders: senders, metrics: metrics, log: log, keep: store.Retention{Done: e.Keep, Dead: e.KeepDead, Most: e.KeepMost},
+		db: db, senders: senders, metrics: metrics, log: log, keep: store.Retention{Done: e.Keep, Dead: e.KeepDead, Most: e.KeepMost, Events: e.KeepEvents},
 		dispatcher: dispatch.New(tuned(tune, dispatch.Options{
 			Store: db, Sender: senders, Batch: senders.Batcher, Redact: senders.Redact, Seen: metrics.Seen, Log: log, Owner: fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]),
 			Kind:  func(trigger string) triggers.Kind { return kindOf(now(), trigger) },

@@ -19,6 +19,7 @@ import (
 	"sluice/connectors"
 	"sluice/proxy"
 	"sluice/transforms"
+	"sluice/triggers/dispatch"
 )
 
 // above is the way from this folder to the repository's.
@@ -267,6 +268,7 @@ func TestDocsNameMetrics(t *testing.T) {
 	go func() {
 		defer close(descs)
 		proxy.NewMetrics().Describe(descs)
+		dispatch.NewMetrics(nil, nil).Describe(descs)
 	}()
 	have := []string{"sluice_build_info", "sluice_store_up"}
 	for desc := range descs {

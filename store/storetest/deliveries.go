@@ -383,3 +383,38 @@ func testOldest(t *testing.T, b *bench) {
 	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
 	check("the new one is left", triggers.Tally{Waiting: 1, Dead: 1, Oldest: began.Add(time.Minute)})
 }
+
+func testRetireEvents(t *testing.T, b *bench) {
+	b.subscribe("s")
+	b.tell("a1", "b1")
+	b.pass(100 * time.Hour)
+	b.tell("c1")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done})
+	b.pass(2 * time.Hour)
+	keep := store.Retention{Done: time.Hour, Dead: time.Hour, Most: 100, Events: 50 * time.Hour}
+	check := func(what string, retired int64, left ...string) {
+		t.Helper()
+		n, err := b.db.Retire(t.Context(), keep)
+		if err != nil || n != retired {
+			t.Errorf("%s: got %d retired, %v, want %d", what, n, err, retired)
+		}
+		events, err := b.db.Events(t.Context(), 0, 100)
+		var names []string
+		for _, e := range events {
+			names = append(names, strings.TrimPrefix(e.ID, "event "))
+		}
+		if err != nil || !slices.Equal(names, left) {
+			t.Errorf("%s: got %v, %v, want %v", what, names, err, left)
+		}
+	}
+	check("b1 waits, and c1 is young", 2, "b1", "c1")
+	b.settle(c, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
+	b.pass(2 * time.Hour)
+	check("b1 is over", 2, "c1")
+	keep.Events = 0
+	b.settle(c, triggers.Result{Seq: all[2].Seq, State: triggers.Done})
+	b.pass(1000 * time.Hour)
+	check("events are kept for good", 1, "c1")
+}

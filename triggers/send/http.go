@@ -15,8 +15,12 @@ import (
 	"sluice/triggers"
 )
 
-// mostAnswer is how much of an answer is read. What comes after it is never read: its connection is closed.
-const mostAnswer = 1 << 20
+// How much of an answer is read, where an output is wanted and where the record alone wants it. What comes after it is never read: its connection is
+// closed. The record keeps less than that, so that a secret that is cut in two here is not in it.
+const (
+	mostAnswer  = 1 << 20
+	mostUnasked = 64 << 10
+)
 
 // defaultConcurrency bounds the connections to one receiver where the subscription does not.
 const defaultConcurrency = 8
@@ -113,8 +117,12 @@ func (s *httpSender) post(ctx context.Context, d triggers.Delivery, token *oauth
 		return triggers.Answer{}, s.silence(ctx, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer+1))
-	answer := triggers.Answer{Status: resp.StatusCode, Body: body[:min(len(body), mostAnswer)], Cut: err != nil || len(body) > mostAnswer}
+	most := mostAnswer
+	if d.Kind != triggers.RequestResponse {
+		most = mostUnasked
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
+	answer := triggers.Answer{Status: resp.StatusCode, Body: body[:min(len(body), most)], Cut: err != nil || len(body) > most}
 	if verdict := judge(s.url.Hostname(), resp); verdict != nil {
 		return answer, verdict
 	}
