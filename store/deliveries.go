@@ -193,23 +193,26 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 	if r.State == triggers.Done || r.State == triggers.Dead {
 		completed = micros(now)
 	}
-	n, err := t.exec(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
-		WHERE seq = ? AND state = 'waiting'`,
-		string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq)
-	if err == nil && n == 0 { // it was completed meanwhile, and has had this attempt all the same
-		_, err = t.exec(ctx, "UPDATE invocations SET attempts = ? WHERE seq = ? AND attempts < ?", int64(r.Attempt.Number), r.Seq, int64(r.Attempt.Number))
-	}
-	waits := r.State == triggers.Waiting
-	if err != nil || waits && n == 0 || !waits && r.Attempt.Number <= 1 || c.Subscription.Sluice.Ordering == triggers.OrderingNone {
-		return err // nothing is parked behind it, and nothing is to be
-	}
 	var subject string
-	err = t.one(ctx, "SELECT subject FROM invocations WHERE seq = ?", []any{r.Seq}, &subject)
+	err := t.one(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
+		WHERE seq = ? AND state = 'waiting' RETURNING subject`,
+		[]any{string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq}, &subject)
+	waits := r.State == triggers.Waiting
+	if errors.Is(err, aggregation.ErrNone) { // it was completed meanwhile, and has had this attempt all the same; or it is gone
+		waits = false
+		err = t.one(ctx, "UPDATE invocations SET attempts = CASE WHEN attempts < ? THEN ? ELSE attempts END WHERE seq = ? RETURNING subject",
+			[]any{int64(r.Attempt.Number), int64(r.Attempt.Number), r.Seq}, &subject)
+		if errors.Is(err, aggregation.ErrNone) {
+			return nil
+		}
+	}
 	switch {
-	case err != nil, subject == "": // what is of no subject keeps nobody
+	case err != nil, subject == "", c.Subscription.Sluice.Ordering == triggers.OrderingNone: // it keeps nobody
 		return err
 	case waits:
 		return park(ctx, t, c.Subscription.ID, subject, r.Seq, micros(r.Due))
+	case r.Attempt.Number <= 1: // nothing is parked behind it
+		return nil
 	}
 	return unpark(ctx, t, c.Subscription.ID, subject)
 }
