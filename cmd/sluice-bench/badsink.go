@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,9 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"sluice/store"
-	"sluice/triggers"
 )
 
 // badSinkBar is how many times as long a receiver may wait for its events beside one that is bad.
@@ -105,65 +101,23 @@ func measureBesides(ctx context.Context, binary, database, sort string, seconds 
 	}
 	defer bad.close()
 	d := &delivering{}
-	if d.sink, err = openSink(ctx); err != nil {
+	defer func() { err = errors.Join(err, d.close(ctx)) }()
+	if err := d.build(ctx, binary, database, map[string]string{"roots.pem": string(bad.roots)}); err != nil {
 		return b, err
 	}
-	defer d.sink.close()
-	server := ""
-	if database != "sqlite" {
-		made, err := makeDatabase(ctx)
-		if err != nil {
+	if err := os.Setenv("SSL_CERT_FILE", filepath.Join(d.house.dir, "roots.pem")); err != nil { // for the process that is measured
+		return b, err
+	}
+	for name, url := range bad.urls {
+		if _, err := d.house.subscribe(ctx, name, url); err != nil {
 			return b, err
 		}
-		defer func() { err = errors.Join(err, made.drop(ctx)) }()
-		server = made.through(made.server.Host)
 	}
-	addr, err := freeAddr(ctx)
-	if err != nil {
+	if err := d.serve(ctx); err != nil {
 		return b, err
 	}
-	h, err := layHouse(binary, server, addr, "triggers: {allow_networks: [127.0.0.0/8]}\n", map[string]string{"roots.pem": string(bad.roots)})
-	if err != nil {
-		return b, err
-	}
-	defer h.close()
-	if err := os.Setenv("SSL_CERT_FILE", filepath.Join(h.dir, "roots.pem")); err != nil { // for the process that is measured
-		return b, err
-	}
-	if err := errors.Join(d.subscribe(ctx, h), bad.subscribe(ctx, h)); err != nil {
-		return b, err
-	}
-	if d.db, err = store.Open(ctx, store.Options{Dir: h.data, URL: server}); err != nil {
-		return b, err
-	}
-	defer d.db.Close()
-	if d.node, err = startFree(ctx, addr, binary, h.args("serve")...); err != nil {
-		return b, err
-	}
-	defer d.node.stop()
 	var f deliveryFigures
 	err = d.trickle(ctx, seconds, &f)
 	b.waits = f.waits
 	return b, err
-}
-
-// subscribe makes a subscription for each bad receiver.
-func (s *badSinks) subscribe(ctx context.Context, h *house) error {
-	for name, url := range s.urls {
-		text, err := json.Marshal(map[string]any{
-			"name": name, "triggerId": deliveryTrigger, "type": triggers.TypeHTTP, "enabled": true,
-			"httpConfig": map[string]string{"url": url, "httpDispatchMode": triggers.DispatchSync, "httpAuthenticationType": triggers.NoAuth},
-		})
-		if err != nil {
-			return err
-		}
-		file := filepath.Join(h.dir, name+".json")
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			return err
-		}
-		if _, err := h.output(ctx, "subscriptions", "create", file); err != nil {
-			return err
-		}
-	}
-	return nil
 }

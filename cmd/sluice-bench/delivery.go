@@ -110,6 +110,9 @@ func weighDelivery(all []deliveryFigures) error {
 
 // delivering is a Sluice that delivers to a sink, and the database that both it and the bench write.
 type delivering struct {
+	database     *benchDatabase // nil: SQLite
+	house        *house
+	addr         string
 	db           *store.DB
 	sink         *sink
 	node         *process
@@ -117,41 +120,66 @@ type delivering struct {
 	payload      map[string]any
 }
 
+// build makes the sink, the database and the configuration, with files of its own. close is called also where it has failed.
+func (d *delivering) build(ctx context.Context, binary, database string, files map[string]string) (err error) {
+	if d.sink, err = openSink(ctx); err != nil {
+		return err
+	}
+	server := ""
+	if database != "sqlite" {
+		if d.database, err = makeDatabase(ctx); err != nil {
+			return err
+		}
+		server = d.database.through(d.database.server.Host)
+	}
+	if d.addr, err = freeAddr(ctx); err != nil {
+		return err
+	}
+	if d.house, err = layHouse(binary, server, d.addr, "triggers: {allow_networks: [127.0.0.0/8]}\n", files); err != nil {
+		return err
+	}
+	if err := d.subscribe(ctx); err != nil {
+		return err
+	}
+	d.db, err = store.Open(ctx, store.Options{Dir: d.house.data, URL: server})
+	return err
+}
+
+// serve starts the node.
+func (d *delivering) serve(ctx context.Context) (err error) {
+	d.node, err = startFree(ctx, d.addr, d.house.binary, d.house.args("serve")...)
+	return err
+}
+
+func (d *delivering) close(ctx context.Context) error {
+	if d.node != nil {
+		d.node.stop()
+	}
+	if d.db != nil {
+		d.db.Close()
+	}
+	if d.house != nil {
+		d.house.close()
+	}
+	if d.sink != nil {
+		d.sink.close()
+	}
+	if d.database != nil {
+		return d.database.drop(ctx)
+	}
+	return nil
+}
+
 func measureDelivery(ctx context.Context, binary, database string, events, seconds int) (f deliveryFigures, err error) {
 	f.database = database
 	d := &delivering{}
-	if d.sink, err = openSink(ctx); err != nil {
+	defer func() { err = errors.Join(err, d.close(ctx)) }()
+	if err := d.build(ctx, binary, database, map[string]string{}); err != nil {
 		return f, err
 	}
-	defer d.sink.close()
-	server, addr := "", ""
-	if database != "sqlite" {
-		made, err := makeDatabase(ctx)
-		if err != nil {
-			return f, err
-		}
-		defer func() { err = errors.Join(err, made.drop(ctx)) }()
-		server = made.through(made.server.Host)
-	}
-	if addr, err = freeAddr(ctx); err != nil {
+	if err := d.flood(ctx, events, &f); err != nil {
 		return f, err
 	}
-	h, err := layHouse(binary, server, addr, "triggers: {allow_networks: [127.0.0.0/8]}\n", map[string]string{})
-	if err != nil {
-		return f, err
-	}
-	defer h.close()
-	if err := d.subscribe(ctx, h); err != nil {
-		return f, err
-	}
-	if d.db, err = store.Open(ctx, store.Options{Dir: h.data, URL: server}); err != nil {
-		return f, err
-	}
-	defer d.db.Close()
-	if err := d.flood(ctx, h, addr, events, &f); err != nil {
-		return f, err
-	}
-	defer d.node.stop()
 	if err := d.trickle(ctx, seconds, &f); err != nil {
 		return f, err
 	}
@@ -159,8 +187,8 @@ func measureDelivery(ctx context.Context, binary, database string, events, secon
 	return f, err
 }
 
-// subscribe makes a subscription as an operator does, and takes the trigger's example as what is sent.
-func (d *delivering) subscribe(ctx context.Context, h *house) error {
+// subscribe makes the sink's subscription, and takes the trigger's example as what is sent.
+func (d *delivering) subscribe(ctx context.Context) (err error) {
 	set, faults := connectors.Load(configs.FS, connectors.Environment{})
 	if len(faults) > 0 {
 		return fmt.Errorf("the shipped configuration: %w", faults)
@@ -168,27 +196,30 @@ func (d *delivering) subscribe(ctx context.Context, h *house) error {
 	if err := json.Unmarshal(set.Triggers().Trigger(deliveryTrigger).ExampleInput, &d.payload); err != nil {
 		return err
 	}
+	d.subscription, err = d.house.subscribe(ctx, "bench", d.sink.url)
+	return err
+}
+
+// subscribe makes a subscription to an HTTP receiver as an operator does, and returns its id.
+func (h *house) subscribe(ctx context.Context, name, url string) (string, error) {
 	text, err := json.Marshal(map[string]any{
-		"name": "bench", "triggerId": deliveryTrigger, "type": triggers.TypeHTTP, "enabled": true,
-		"httpConfig": map[string]string{"url": d.sink.url, "httpDispatchMode": triggers.DispatchSync, "httpAuthenticationType": triggers.NoAuth},
+		"name": name, "triggerId": deliveryTrigger, "type": triggers.TypeHTTP, "enabled": true,
+		"httpConfig": map[string]string{"url": url, "httpDispatchMode": triggers.DispatchSync, "httpAuthenticationType": triggers.NoAuth},
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	file := filepath.Join(h.dir, "subscription.json")
+	file := filepath.Join(h.dir, name+".json")
 	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return err
+		return "", err
 	}
 	said, err := h.output(ctx, "subscriptions", "create", file)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var made triggers.Subscription
-	if err := json.Unmarshal(said, &made); err != nil {
-		return err
-	}
-	d.subscription = made.ID
-	return nil
+	err = json.Unmarshal(said, &made)
+	return made.ID, err
 }
 
 // emit writes events first to first+n in one transaction. Each bears its number, and its subject is shared by some others.
@@ -208,8 +239,8 @@ func (d *delivering) emit(ctx context.Context, subject func(int) string, first, 
 }
 
 // flood writes all events while the subscription is paused, and then has them delivered.
-func (d *delivering) flood(ctx context.Context, h *house, addr string, events int, f *deliveryFigures) (err error) {
-	if _, err := h.output(ctx, "subscriptions", "pause", d.subscription); err != nil {
+func (d *delivering) flood(ctx context.Context, events int, f *deliveryFigures) error {
+	if _, err := d.house.output(ctx, "subscriptions", "pause", d.subscription); err != nil {
 		return err
 	}
 	postgres := postgresTime{}
@@ -224,14 +255,14 @@ func (d *delivering) flood(ctx context.Context, h *house, addr string, events in
 		}
 	}
 	f.cpu[0] = (ownTime() - own).Seconds()
-	if d.node, err = startFree(ctx, addr, h.binary, h.args("serve")...); err != nil {
+	if err := d.serve(ctx); err != nil {
 		return err
 	}
 	before, err := cpu(d.node.pids()...)
 	if err != nil {
 		return err
 	}
-	if _, err := h.output(ctx, "subscriptions", "resume", d.subscription); err != nil {
+	if _, err := d.house.output(ctx, "subscriptions", "resume", d.subscription); err != nil {
 		return err
 	}
 	began, err := d.sink.until(ctx, 1)

@@ -65,12 +65,12 @@ sluice_subscription_paused{subscription="two"} 0
 
 		// The first subscription is deleted; later the database is away.
 		delete(tallies, "one")
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if n := testutil.CollectAndCount(m, "sluice_deliveries_total"); n != 1 {
 			t.Errorf("a subscription that is no more: got %d counters, want the other's", n)
 		}
 		broken = errors.New("away")
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if n, gauges := testutil.CollectAndCount(m, "sluice_deliveries_total"), testutil.CollectAndCount(m, "sluice_deliveries_waiting"); n != 1 || gauges != 0 {
 			t.Errorf("without a database: got %d counters and %d gauges, want what is counted here alone", n, gauges)
 		}

@@ -1,0 +1,122 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/triggers"
+)
+
+// took notes what became of the deliveries of a call.
+func (n *drain) took(some []landing) {
+	n.flying--
+	if len(n.unsettled) == 0 {
+		n.since = time.Now()
+	}
+	for _, l := range some {
+		n.tookOne(l)
+	}
+}
+
+func (n *drain) tookOne(l landing) {
+	n.unsettled = append(n.unsettled, l)
+	n.inHand[l.result.Seq] = false
+	n.circuit.note(l)
+	delete(n.busy, l.subject)
+	if l.result.State == triggers.Waiting {
+		n.stuck[l.subject] = triggers.Stuck{Seq: l.result.Seq, Due: l.result.Due}
+		n.drop(l.subject)
+		return
+	}
+	if len(n.queued[l.subject]) > 0 {
+		n.ready = append(n.ready, l.subject)
+	}
+}
+
+// settleSome begins to keep what has landed when it is worth a transaction. One is under way at a time, so that results are kept in the order in
+// which they came.
+func (n *drain) settleSome(ctx context.Context) {
+	if len(n.settling) == 0 && (len(n.unsettled) >= mostUnsettled || len(n.unsettled) > 0 && (n.flying == 0 || time.Since(n.since) >= unsettledFor)) {
+		n.settle(ctx)
+	}
+}
+
+// hold makes the lease longer when nothing else has for a while. It comes before each sending: whoever was idle or was stopped may have lost the
+// subscription to another, who is at the same deliveries.
+func (n *drain) hold(ctx context.Context) error {
+	now := time.Now()
+	if now.Sub(n.held) < n.d.o.Lease/3 {
+		return nil
+	}
+	n.held = now
+	return n.d.o.Store.HoldSubscription(ctx, n.claim)
+}
+
+func (n *drain) settle(ctx context.Context) {
+	most := min(len(n.unsettled), mostUnsettled) // as many as the last time, mostly, which a database has a plan for
+	n.settling, n.unsettled, n.began = slices.Clone(n.unsettled[:most]), slices.Delete(n.unsettled, 0, most), time.Now()
+	results := make([]triggers.Result, len(n.settling))
+	for i, l := range n.settling {
+		results[i] = l.result
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin) // what a node does before it stops is kept
+		defer cancel()
+		n.settled <- n.d.o.Store.Settle(ctx, n.claim, results)
+	}()
+}
+
+// kept notes how a settling has ended. What was not kept stays before what has landed since: of a subject nothing is kept before what it follows.
+func (n *drain) kept(err error) error {
+	was := n.settling
+	n.settling = nil
+	if err != nil {
+		n.unsettled = slices.Concat(was, n.unsettled)
+		return fmt.Errorf("settle: %w", err)
+	}
+	n.held = n.began
+	for _, l := range was {
+		delete(n.inHand, l.result.Seq)
+		if l.result.State != triggers.Waiting && n.stuck[l.subject].Seq == l.result.Seq {
+			delete(n.stuck, l.subject)
+			n.hungry = true // what was parked behind it is due
+		}
+		if n.d.o.Seen != nil {
+			n.d.o.Seen(Sent{&n.claim.Subscription, l.result.Attempt.Outcome, l.result.Attempt.Took, l.since})
+		}
+	}
+	return nil
+}
+
+// land waits for what is under way.
+func (n *drain) land(ctx context.Context) {
+	for n.flying > 0 {
+		select {
+		case some := <-n.landed:
+			n.took(some)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// leave keeps what has landed, opens or closes the circuit, and gives the claim back.
+func (n *drain) leave(ctx context.Context, why error) error {
+	for len(n.settling)+len(n.unsettled) > 0 {
+		if len(n.settling) == 0 {
+			n.settle(ctx)
+		}
+		if err := n.kept(<-n.settled); err != nil {
+			return err
+		}
+	}
+	if why == nil {
+		why = n.turn(ctx)
+	}
+	if err := n.d.o.Store.ReleaseSubscription(ctx, n.claim); why == nil {
+		why = err
+	}
+	return why
+}
