@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/aggregation"
@@ -55,25 +56,40 @@ func (db *DB) ClaimSubscription(ctx context.Context, id, owner string, lease tim
 	return c, err
 }
 
-// holdSubscription makes a claim's lease longer. ErrLost: another has it, or the subscription has changed, so that it is to be claimed anew.
+// holdSubscription makes a claim's lease longer. ErrLost: another has it. It may have changed: what was sent before is kept all the same.
 func (db *DB) holdSubscription(ctx context.Context, t tx, c triggers.Claim) (now time.Time, err error) {
 	if now, err = db.now(ctx, t); err != nil {
 		return now, err
 	}
-	n, err := t.exec(ctx, "UPDATE subscriptions SET lease_until = ? WHERE id = ? AND generation = ? AND version = ?",
-		micros(now.Add(c.Lease)), c.Subscription.ID, c.Generation, c.Version)
+	n, err := t.exec(ctx, "UPDATE subscriptions SET lease_until = ? WHERE id = ? AND generation = ?", micros(now.Add(c.Lease)), c.Subscription.ID, c.Generation)
 	if err == nil && n == 0 {
 		err = triggers.ErrLost
 	}
 	return now, err
 }
 
-// HoldSubscription makes a claim's lease longer.
+// HoldSubscription makes a claim's lease longer. ErrLost: another has it, or the subscription has changed, so that it is to be claimed anew.
 func (db *DB) HoldSubscription(ctx context.Context, c triggers.Claim) error {
 	return db.write(ctx, "hold subscription "+c.Subscription.ID, func(t tx) error {
-		_, err := db.holdSubscription(ctx, t, c)
-		return err
+		if _, err := db.holdSubscription(ctx, t, c); err != nil {
+			return err
+		}
+		return unchanged(ctx, t, c)
 	})
+}
+
+// Unchanged tells whether a claim is good. ErrLost: another has it, or the subscription has changed.
+func (db *DB) Unchanged(ctx context.Context, c triggers.Claim) error {
+	return db.read("look at subscription "+c.Subscription.ID, func(t tx) error { return unchanged(ctx, t, c) })
+}
+
+func unchanged(ctx context.Context, t tx, c triggers.Claim) error {
+	var one int64
+	err := t.one(ctx, "SELECT 1 FROM subscriptions WHERE id = ? AND generation = ? AND version = ?", []any{c.Subscription.ID, c.Generation, c.Version}, &one)
+	if errors.Is(err, aggregation.ErrNone) {
+		return triggers.ErrLost
+	}
+	return err
 }
 
 // ReleaseSubscription gives a claim back. It is no error that another has it.
@@ -86,18 +102,25 @@ func (db *DB) ReleaseSubscription(ctx context.Context, c triggers.Claim) error {
 
 // NextDeliveries are the first invocations of a claim that are due, at most limit: those that failed and are due again, in their order, and then
 // those that are new. While there are more of both, each has half. Of a subscription that is not to be delivered to there are its tests.
-func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (next []triggers.Invocation, err error) {
+// Those of the subjects but are left out. ErrLost: the claim is not good any more.
+func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit int) (next []triggers.Invocation, err error) {
 	err = db.read("read deliveries", func(t tx) error {
 		now, err := db.now(ctx, t)
 		if err != nil {
 			return err
 		}
-		which := "i.subscription = ? AND i.state = 'waiting' AND i.due <= ?"
+		which, args := "i.subscription = ? AND i.state = 'waiting' AND i.due <= ?", []any{c.Subscription.ID, micros(now)}
 		if !c.Subscription.Enabled || pausedUntil(c.Subscription.Sluice.Paused) > micros(now) {
 			which += " AND i.test = 1"
 		}
+		if len(but) > 0 {
+			which += " AND i.subject NOT IN (" + marks(len(but)) + ")"
+			for _, subject := range but {
+				args = append(args, subject)
+			}
+		}
 		part := func(of string, most int) ([]triggers.Invocation, error) {
-			return invocations(ctx, t, which+" AND i.due "+of+" 0 ORDER BY i.due, i.seq LIMIT ?", c.Subscription.ID, micros(now), int64(most))
+			return invocations(ctx, t, which+" AND i.due "+of+" 0 ORDER BY i.due, i.seq LIMIT ?", append(slices.Clip(args), int64(most))...)
 		}
 		half := (limit + 1) / 2
 		if next, err = part(">", half); err != nil {
@@ -107,9 +130,12 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (
 		if err == nil && len(next) == half && len(fresh) < limit-half {
 			next, err = part(">", limit-len(fresh))
 		}
+		if err != nil {
+			return err
+		}
 		next = append(next, fresh...)
 		db.giveSecrets(next)
-		return err
+		return unchanged(ctx, t, c) // last: what was read came before any change
 	})
 	return next, err
 }
@@ -118,8 +144,8 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, limit int) (
 func (db *DB) StuckSubjects(ctx context.Context, c triggers.Claim) (stuck map[string]triggers.Stuck, err error) {
 	stuck = map[string]triggers.Stuck{}
 	err = db.read("read stuck subjects", func(t tx) error {
-		return t.each(ctx, "SELECT subject, MIN(seq), MIN(due) FROM invocations WHERE subscription = ? AND state = 'waiting' AND tries > 0 GROUP BY subject",
-			[]any{c.Subscription.ID}, func(scan scan) error {
+		return t.each(ctx, "SELECT subject, seq, due FROM invocations WHERE subscription = ? AND state = 'waiting' AND tries > 0 ORDER BY subject, seq DESC",
+			[]any{c.Subscription.ID}, func(scan scan) error { // the first of a subject comes last
 				var subject string
 				var due int64
 				var s triggers.Stuck
@@ -132,14 +158,24 @@ func (db *DB) StuckSubjects(ctx context.Context, c triggers.Claim) (stuck map[st
 	return stuck, err
 }
 
-// Park lets the invocations of a subject behind one wait as long as that does.
-func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) error {
-	return db.write(ctx, "park deliveries", func(t tx) error {
+// Park lets the invocations of a subject behind one wait as long as that does. Where that does not wait any more, because it was completed or its
+// record is gone, they are due, and it says so.
+func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error) {
+	err = db.write(ctx, "park deliveries", func(t tx) error {
 		if _, err := db.holdSubscription(ctx, t, c); err != nil {
 			return err
 		}
-		return park(ctx, t, c.Subscription.ID, subject, behind.Seq, micros(behind.Due))
+		var due int64
+		err := t.one(ctx, "SELECT due FROM invocations WHERE seq = ? AND state = 'waiting'", []any{behind.Seq}, &due)
+		if waits = err == nil; waits {
+			return park(ctx, t, c.Subscription.ID, subject, behind.Seq, due)
+		}
+		if errors.Is(err, aggregation.ErrNone) {
+			_, err = unpark(ctx, t, c.Subscription.ID, subject)
+		}
+		return err
 	})
+	return waits, err
 }
 
 func park(ctx context.Context, t tx, subscription, subject string, behind, due int64) error {
@@ -149,9 +185,9 @@ func park(ctx context.Context, t tx, subscription, subject string, behind, due i
 }
 
 // unpark makes what was parked due as what was never sent is, so that numbers alone decide between it and what comes later.
-func unpark(ctx context.Context, t tx, subscription, subject string) error {
-	_, err := t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND due > ?", atOnce, subscription, subject, atOnce)
-	return err
+func unpark(ctx context.Context, t tx, subscription, subject string) (unparked int64, err error) {
+	return t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND tries = 0 AND due > ?",
+		atOnce, subscription, subject, atOnce)
 }
 
 // Settle keeps what became of some deliveries. Where deliveries of a subject go one after the other, those behind one that is sent again wait
@@ -214,7 +250,8 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 	case r.Attempt.Number <= 1: // nothing is parked behind it
 		return nil
 	}
-	return unpark(ctx, t, c.Subscription.ID, subject)
+	_, err = unpark(ctx, t, c.Subscription.ID, subject)
+	return err
 }
 
 // invocationColumns read an invocation i with its event e.

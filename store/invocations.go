@@ -144,7 +144,7 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 // answered is kept, and even before it answers. check looks at the output before it is kept. ErrNone: there is no such invocation; ErrSecret: it
 // has another secret; ErrOver: it is completed, or waits no more.
 func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error {
-	return db.write(ctx, "complete invocation "+id, func(t tx) error {
+	err := db.write(ctx, "complete invocation "+id, func(t tx) error {
 		now, err := db.now(ctx, t)
 		if err != nil {
 			return err
@@ -169,11 +169,21 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 		}
 		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
 			micros(now), textOrNull(output), clean(one.Hide(fault)), id)
-		if err == nil && n == 0 {
-			err = triggers.ErrOver
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return triggers.ErrOver
+		}
+		if n, err = unpark(ctx, t, all[0].Subscription, all[0].Event.Subject); err == nil && n > 0 { // it had failed, and others waited for it
+			err = db.engine.notify(ctx, t)
 		}
 		return err
 	})
+	if err == nil {
+		db.wake.tell()
+	}
+	return err
 }
 
 // Replay sends invocations again that a query asks for, dead ones and done ones; each keeps its id and the record of its attempts. It returns

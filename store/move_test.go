@@ -64,7 +64,7 @@ func delivered(t *testing.T, db *store.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := db.NextDeliveries(ctx, claim, 9)
+	next, err := db.NextDeliveries(ctx, claim, nil, 9)
 	if err != nil || len(next) != 2 {
 		t.Fatalf("deliveries: got %+v, %v, want 2", next, err)
 	}

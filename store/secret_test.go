@@ -33,7 +33,7 @@ func TestSecretsFollowTheirKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask := func(db *store.DB) triggers.Invocation {
-			all, err := db.NextDeliveries(t.Context(), claim, 10)
+			all, err := db.NextDeliveries(t.Context(), claim, nil, 10)
 			if err != nil || len(all) != 1 {
 				t.Fatalf("got %d deliveries, %v, want one", len(all), err)
 			}

@@ -71,7 +71,7 @@ func TestInvocationsByCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := db.NextDeliveries(t.Context(), c, 10)
+	all, err := db.NextDeliveries(t.Context(), c, nil, 10)
 	if err != nil || len(all) != 3 {
 		t.Fatalf("got %d, %v, want 3", len(all), err)
 	}
@@ -138,7 +138,7 @@ func TestInvocationsByCommand(t *testing.T) {
 			t.Errorf("invocations %s: got %s, want %s", c.args, got, c.want)
 		}
 	}
-	again, err := db.NextDeliveries(t.Context(), c, 10)
+	again, err := db.NextDeliveries(t.Context(), c, nil, 10)
 	if err != nil || len(again) != 3 || again[0].ID != all[0].ID || again[0].Attempts != 1 {
 		t.Errorf("on their way: got %+v, %v, want all three under their ids", again, err)
 	}

@@ -48,7 +48,7 @@ func (b *bench) claimDeliveries(id string) triggers.Claim {
 // waiting are the events that are due, in their order.
 func (b *bench) waiting(c triggers.Claim) (names string, all []triggers.Invocation) {
 	b.Helper()
-	all, err := b.db.NextDeliveries(b.Context(), c, 100)
+	all, err := b.db.NextDeliveries(b.Context(), c, nil, 100)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func testOrderOfSubjects(t *testing.T, b *bench) {
 	if err != nil || len(stuck) != 1 || stuck["a"].Seq != all[0].Seq || !stuck["a"].Due.Equal(later) {
 		t.Errorf("stuck: got %+v, %v, want subject a", stuck, err)
 	}
-	if err := b.db.Park(t.Context(), c, "a", stuck["a"]); err != nil {
+	if waits, err := b.db.Park(t.Context(), c, "a", stuck["a"]); !waits || err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := b.waiting(c); got != "b2" {
@@ -332,7 +332,7 @@ func testNextOfBoth(t *testing.T, b *bench) {
 	}
 	b.tell("e1", "f1", "g1", "h1")
 	first := func(limit int) (names string) {
-		next, err := b.db.NextDeliveries(t.Context(), c, limit)
+		next, err := b.db.NextDeliveries(t.Context(), c, nil, limit)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,18 +32,24 @@ func (c *Circuit) fill() {
 // circuit counts what did not work since something did.
 type circuit struct {
 	rule   Circuit
-	began  time.Time // of the failures, or of the drain
-	failed int
-	sent   int
-	last   string // why
+	since  time.Time // when the first of them failed
+	failed int       // in a row
+	sent   int       // in this drain
+	last   string    // why
 }
 
-// note counts a landing. An answer that is final says nothing against the receiver.
+// begin begins a drain.
+func (c *circuit) begin() { c.sent = 0 }
+
+// note counts a landing. An answer that is final says nothing against the receiver; that it was the last attempt in time says nothing for it.
 func (c *circuit) note(l landing) {
 	c.sent++
-	if l.result.State != triggers.Waiting {
-		c.failed, c.began = 0, time.Now()
+	if !l.failed {
+		c.failed = 0
 		return
+	}
+	if c.failed == 0 {
+		c.since = time.Now()
 	}
 	c.failed++
 	c.last = l.result.Reason
@@ -51,7 +57,7 @@ func (c *circuit) note(l landing) {
 
 // open tells whether it is time to leave the receiver alone.
 func (c *circuit) open() bool {
-	return c.failed >= c.rule.Failures && time.Since(c.began) >= c.rule.After
+	return c.failed >= c.rule.Failures && time.Since(c.since) >= c.rule.After
 }
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.

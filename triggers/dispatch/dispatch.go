@@ -29,9 +29,10 @@ type Store interface {
 	ClaimSubscription(ctx context.Context, id, owner string, lease time.Duration) (triggers.Claim, error)
 	HoldSubscription(ctx context.Context, c triggers.Claim) error
 	ReleaseSubscription(ctx context.Context, c triggers.Claim) error
-	NextDeliveries(ctx context.Context, c triggers.Claim, limit int) ([]triggers.Invocation, error)
+	Unchanged(ctx context.Context, c triggers.Claim) error
+	NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit int) ([]triggers.Invocation, error)
 	StuckSubjects(ctx context.Context, c triggers.Claim) (map[string]triggers.Stuck, error)
-	Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) error
+	Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error)
 	Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) error
 	ChangeSubscription(ctx context.Context, id string, change func(s *triggers.Subscription, others []triggers.Subscription) error) (triggers.Subscription, error)
 	Emit(ctx context.Context, events ...triggers.Event) error
@@ -72,9 +73,10 @@ type Sent struct {
 type Dispatcher struct {
 	o Options
 
-	mu     sync.Mutex
-	drains map[string]chan struct{} // by subscription: rung when there is something due
-	done   sync.WaitGroup
+	mu       sync.Mutex
+	drains   map[string]chan struct{} // by subscription: rung when there is something due
+	memories map[string]*memory       // by subscription: what outlives a drain
+	done     sync.WaitGroup
 }
 
 // New returns a dispatcher that does nothing before Run.
@@ -94,7 +96,7 @@ func New(o Options) *Dispatcher {
 	if o.Chance == nil {
 		o.Chance = rand.Float64
 	}
-	return &Dispatcher{o: o, drains: map[string]chan struct{}{}}
+	return &Dispatcher{o: o, drains: map[string]chan struct{}{}, memories: map[string]*memory{}}
 }
 
 // Run delivers until ctx ends; then what is under way is finished, settled, and all subscriptions are given back.

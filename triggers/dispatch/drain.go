@@ -2,8 +2,12 @@ package dispatch
 
 import (
 	"context"
+	"errors"
+	"iter"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,6 +18,8 @@ import (
 const (
 	defaultConcurrency = 8
 	window             = 256                   // invocations in hand
+	mostInHand         = 4 * window            // where most of them wait for a few subjects
+	lookAgain          = 50 * time.Millisecond // for more, where the last look gave nothing to send
 	mostUnsettled      = 100                   // before they are kept, and in one transaction
 	unsettledFor       = 10 * time.Millisecond // at the most, while others are under way
 	landWithin         = 15 * time.Second      // what is under way gets to end when the node stops
@@ -27,6 +33,7 @@ type drain struct {
 	batch   triggers.Batcher // nil: one delivery a call
 	limiter *rate.Limiter    // nil: no limit
 	probe   bool             // the circuit is open, and one delivery is tried
+	circuit *circuit
 
 	queued map[string][]triggers.Invocation // by subject, in order
 	ready  []string                         // subjects of which one may be sent, in the order in which they came
@@ -43,19 +50,32 @@ type drain struct {
 	began     time.Time // when that began
 	held      time.Time // when the lease was made longer last
 	hungry    bool      // there may be more in the store
-	circuit   circuit
+	looked    time.Time // when others than those in hand were looked for
+	turns     int       // without anything to send, one after the other
 }
 
-// drain claims a subscription and delivers to it until nothing is due, the claim is lost or ctx ends.
+// drain claims a subscription and delivers to it until nothing is due, another has it or ctx ends. When it changes it is claimed anew.
 func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{}) error {
-	began := time.Now()
-	claim, err := d.o.Store.ClaimSubscription(ctx, id, d.o.Owner, d.o.Lease)
-	if err != nil {
-		return err
+	for {
+		began := time.Now()
+		claim, err := d.o.Store.ClaimSubscription(ctx, id, d.o.Owner, d.o.Lease)
+		if err != nil {
+			return err
+		}
+		err = d.drainOf(claim, began).run(ctx, ring)
+		d.forget(id)
+		if !errors.Is(err, triggers.ErrLost) || ctx.Err() != nil {
+			return err
+		}
 	}
+}
+
+// drainOf makes a drain that has done nothing yet.
+func (d *Dispatcher) drainOf(claim triggers.Claim, began time.Time) *drain {
+	m := d.remember(claim)
 	n := &drain{
 		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]bool{},
-		busy: map[string]bool{}, stuck: map[string]triggers.Stuck{}, held: began, hungry: true, circuit: circuit{rule: d.o.Circuit, began: began},
+		busy: map[string]bool{}, stuck: map[string]triggers.Stuck{}, held: began, hungry: true, circuit: &m.circuit, limiter: m.limiter,
 	}
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency
@@ -66,11 +86,15 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 	if paused := claim.Subscription.Sluice.Paused; paused != nil && paused.By == byCircuit {
 		n.probe, n.slots = true, 1
 	}
-	if r := claim.Subscription.Sluice.RatePerSecond; r > 0 {
-		n.limiter = rate.NewLimiter(rate.Limit(r), 1)
-	}
+	n.circuit.begin()
 	n.landed, n.settled = make(chan []landing, n.slots), make(chan error, 1)
-	if err = n.findStuck(ctx); err == nil {
+	return n
+}
+
+// run works until there is a reason to leave, and leaves.
+func (n *drain) run(ctx context.Context, ring <-chan struct{}) error {
+	err := n.findStuck(ctx)
+	if err == nil {
 		err = n.work(ctx, ring)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin)
@@ -102,15 +126,12 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 		}
 		n.launch(ctx)
 		if n.flying == 0 && len(n.unsettled)+len(n.settling) == 0 && len(n.ready) == 0 {
-			if n.hungry {
-				continue
-			}
-			if rung := idle(ctx, ring, n.d.o.Idle); !rung {
+			if !n.rest(ctx, ring) {
 				return nil
 			}
-			n.hungry = true
 			continue
 		}
+		n.turns = 0
 		if err := n.await(ctx, ring); err != nil {
 			return err
 		}
@@ -120,6 +141,21 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 		}
 	}
 	return nil
+}
+
+// mostTurns is how often the store is asked for more without a break where that gives nothing to send.
+const mostTurns = 3
+
+// rest waits until there may be something to send, and tells whether there may.
+func (n *drain) rest(ctx context.Context, ring <-chan struct{}) bool {
+	if !n.hungry {
+		n.hungry = idle(ctx, ring, n.d.o.Idle)
+		return n.hungry
+	}
+	if n.turns++; n.turns > mostTurns {
+		idle(ctx, ring, lookAgain)
+	}
+	return true
 }
 
 // idle waits until something is due, and tells whether it is.
@@ -135,31 +171,68 @@ func idle(ctx context.Context, ring <-chan struct{}, most time.Duration) bool {
 	return false
 }
 
-// fetch reads what is due while there is room for it.
+// fetch reads what is due while there is room for it. Where all that is in hand waits for a few subjects, it is what is due of others.
 func (n *drain) fetch(ctx context.Context) error {
-	if !n.hungry || len(n.inHand) > window/2 || n.probe && len(n.inHand) > 0 {
+	room := len(n.inHand) <= window/2
+	switch {
+	case n.probe && len(n.inHand) > 0, room && !n.hungry, !room && !n.starved():
 		return nil
 	}
-	limit := window + len(n.inHand)
-	next, err := n.d.o.Store.NextDeliveries(ctx, n.claim, limit)
+	limit, but := window+len(n.inHand), []string(nil)
+	if !room {
+		limit, but, n.looked = window, n.crowded(), time.Now()
+	}
+	next, err := n.d.o.Store.NextDeliveries(ctx, n.claim, but, limit)
 	if err != nil {
 		return err
 	}
-	n.hungry = len(next) == limit
+	if room {
+		n.hungry = len(next) == limit
+	}
+	return n.take(ctx, next)
+}
+
+// starved tells whether places are free although much is in hand, and whether it is time to look for others.
+func (n *drain) starved() bool {
+	return n.flying < n.slots && len(n.ready) == 0 && len(n.inHand) < mostInHand && time.Since(n.looked) >= lookAgain
+}
+
+// crowded are the subjects of which something is in hand that is not sent yet, or under way.
+func (n *drain) crowded() (subjects []string) {
+	for _, of := range []iter.Seq[string]{maps.Keys(n.queued), maps.Keys(n.busy)} {
+		for key := range of {
+			if subject, ordered := strings.CutPrefix(key, "="); ordered {
+				subjects = append(subjects, subject)
+			}
+		}
+	}
+	slices.Sort(subjects)
+	return slices.Compact(subjects)
+}
+
+// take queues what was fetched, or parks it behind what it follows.
+func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 	parked := map[string]bool{}
 	for _, i := range next {
 		if _, have := n.inHand[i.Seq]; have {
 			continue
 		}
 		subject := n.subject(i)
+		if parked[subject] {
+			continue
+		}
 		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq {
 			// It is behind one that failed. As long as that is in hand it is let alone: settling that says when this is due. Else it came later, and
 			// gets the head's time.
-			if _, inHand := n.inHand[head.Seq]; inHand || parked[subject] {
+			if _, inHand := n.inHand[head.Seq]; inHand {
 				continue
 			}
-			if err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head); err != nil {
+			waits, err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head)
+			if err != nil {
 				return err
+			}
+			if !waits { // it was completed meanwhile
+				delete(n.stuck, subject)
 			}
 			parked[subject], n.hungry = true, true
 			continue
@@ -236,7 +309,7 @@ func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
 		most = max(0, unsettledFor-time.Since(n.since))
 	}
 	if n.limiter != nil && len(n.ready) > 0 && n.flying < n.slots {
-		most = min(most, max(time.Millisecond, time.Duration(float64(time.Second)/float64(n.limiter.Limit()))))
+		most = min(most, untilNext(n.limiter))
 	}
 	timer := time.NewTimer(most)
 	defer timer.Stop()
@@ -249,6 +322,9 @@ func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
 		}
 	case <-ring:
 		n.hungry = true
+		if err := n.d.o.Store.Unchanged(ctx, n.claim); err != nil {
+			return err
+		}
 	case <-timer.C:
 	case <-ctx.Done():
 	}

@@ -15,14 +15,14 @@ type parks struct {
 	parked []string
 }
 
-func (p *parks) NextDeliveries(context.Context, triggers.Claim, int) ([]triggers.Invocation, error) {
+func (p *parks) NextDeliveries(context.Context, triggers.Claim, []string, int) ([]triggers.Invocation, error) {
 	return p.next, nil
 }
 
-func (p *parks) Park(_ context.Context, _ triggers.Claim, subject string, _ triggers.Stuck) error {
+func (p *parks) Park(_ context.Context, _ triggers.Claim, subject string, _ triggers.Stuck) (bool, error) {
 	p.parked = append(p.parked, subject)
 	p.next = nil
-	return nil
+	return true, nil
 }
 
 // What is behind an event that failed is parked when that is kept, and not before: a process that died in between would leave it parked behind
@@ -35,7 +35,7 @@ func TestNothingIsParkedBehindWhatIsNotKept(t *testing.T) {
 	o.Store = kept
 	n := &drain{
 		d: New(o), queued: map[string][]triggers.Invocation{}, inHand: map[int64]bool{1: true}, busy: map[string]bool{"=a": true},
-		stuck: map[string]triggers.Stuck{}, flying: 1, circuit: circuit{began: time.Now()},
+		stuck: map[string]triggers.Stuck{}, flying: 1, circuit: &circuit{},
 	}
 	n.took([]landing{{subject: "=a", result: triggers.Result{Seq: 1, State: triggers.Waiting, Due: time.Now().Add(time.Minute)}}})
 	n.hungry = true

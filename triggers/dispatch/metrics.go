@@ -25,10 +25,12 @@ type Metrics struct {
 	dead       *prometheus.Desc
 	paused     *prometheus.Desc
 
-	mu    sync.Mutex
-	seen  map[string]bool // subscriptions that were counted
-	last  map[string]triggers.Tally
-	asked time.Time
+	mu   sync.Mutex
+	seen map[string]bool // subscriptions that were counted
+
+	counting sync.Mutex // held while the database is asked: who delivers never waits for it
+	last     map[string]triggers.Tally
+	asked    time.Time
 }
 
 // How long a count of what waits is good, and may take.
@@ -113,8 +115,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 
 // tally is what waits, as it was a moment ago. Subscriptions that are no more are forgotten.
 func (m *Metrics) tally(now time.Time) map[string]triggers.Tally {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.counting.Lock()
+	defer m.counting.Unlock()
 	if now.Sub(m.asked) < tallyFresh {
 		return m.last
 	}
@@ -123,10 +125,12 @@ func (m *Metrics) tally(now time.Time) map[string]triggers.Tally {
 	all, err := m.tallies(ctx)
 	if err != nil {
 		m.log.Warn("the metrics do not tell what waits to be delivered", "error", err)
-		m.last = nil
+		m.last, m.asked = nil, now
 		return nil
 	}
 	m.last, m.asked = all, now
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for id := range m.seen {
 		if _, there := all[id]; !there {
 			m.deliveries.DeletePartialMatch(prometheus.Labels{"subscription": id})

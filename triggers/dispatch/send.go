@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sosodev/duration"
 
@@ -19,6 +20,7 @@ type landing struct {
 	subject string
 	result  triggers.Result
 	since   time.Duration // from the event's keeping to the answer
+	failed  bool          // the receiver did not work, whatever comes of it
 }
 
 // How long an invocation is tried, and an answer is waited for, where the subscription does not say.
@@ -59,7 +61,7 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 			Number: i.Attempts + 1, Time: began.UTC(), Took: now.Sub(began), Status: all[n].answer.Status,
 			Answer: d.beginning(s, i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
-		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created))}
+		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created)), all[n].err != nil && !triggers.IsPermanent(all[n].err)}
 	}
 	return landings
 }
@@ -118,8 +120,8 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		return triggers.Result{State: triggers.Asked, Deadline: i.Created.Add(deadline)}
 	}
 	output := json.RawMessage(bytes.TrimSpace(a.Body))
-	if !json.Valid(output) {
-		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON, and an output is wanted"}
+	if !utf8.Valid(output) || !json.Valid(output) { // a database keeps no text that is not UTF-8
+		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON in UTF-8, and an output is wanted"}
 	}
 	if err := d.o.Check(i.Trigger, output); err != nil {
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no output of the trigger: " + err.Error(), Output: output}

@@ -42,6 +42,7 @@ func TestJudge(t *testing.T) {
 		"no answer is wanted":         {triggers.FireAndForget, triggers.DispatchSync, triggers.Answer{Status: 204}, nil, triggers.Done},
 		"an output":                   {triggers.RequestResponse, triggers.DispatchSync, good, nil, triggers.Done},
 		"no JSON":                     {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("ok")}, nil, triggers.Dead},
+		"an output not in UTF-8":      {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("{\"comment\":\"M\xfcller\"}")}, nil, triggers.Dead},
 		"another output":              {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("{}")}, nil, triggers.Dead},
 		"an acknowledgement":          {triggers.RequestResponse, triggers.DispatchAsync, triggers.Answer{Status: 200, Body: []byte("{}")}, nil, triggers.Asked},
 		"dynamic, an output":          {triggers.RequestResponse, triggers.DispatchDynamic, good, nil, triggers.Done},
@@ -102,17 +103,21 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// The circuit opens when nothing has worked for a while, and not because of what is final.
+// The circuit opens when nothing has worked for a while, in one drain or in several, and not because of what is final. That an attempt was the
+// last in time makes no success of it.
 func TestCircuit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := circuit{began: time.Now()}
+		c := circuit{}
 		c.rule.fill()
-		attempt := func(state triggers.State) {
-			c.note(landing{result: triggers.Result{State: state, Reason: "status 503"}})
+		attempt := func(state triggers.State, failed bool) {
+			c.begin()
+			c.note(landing{result: triggers.Result{State: state, Reason: "status 503"}, failed: failed})
 		}
+		attempt(triggers.Done, false)
+		<-time.After(c.rule.After)
 		for range c.rule.Failures {
-			attempt(triggers.Waiting)
+			attempt(triggers.Waiting, true)
 		}
 		if c.open() {
 			t.Error("ten failures in a moment: got it open, want it closed")
@@ -121,11 +126,15 @@ func TestCircuit(t *testing.T) {
 		if !c.open() || c.last != "status 503" {
 			t.Errorf("after %v: got open %v for %q, want it open", c.rule.After, c.open(), c.last)
 		}
-		attempt(triggers.Dead)
+		attempt(triggers.Dead, true)
+		if !c.open() {
+			t.Error("after the last attempt in time has failed: got it closed, want it open")
+		}
+		attempt(triggers.Dead, false)
 		if c.open() {
 			t.Error("after an answer that is final: got it open, want it closed")
 		}
-		attempt(triggers.Waiting)
+		attempt(triggers.Waiting, true)
 		<-time.After(c.rule.After)
 		if c.open() {
 			t.Error("one failure, long ago: got it open, want it closed")
