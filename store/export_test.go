@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"sluice/triggers"
 )
 
 // StopAt sets what happens between the steps of a commit.
@@ -14,6 +16,17 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) error {
 		_, err := t.exec(ctx, query, args...)
 		return err
 	})
+}
+
+// EmitScanning emits, and says how many rows of the outbox PostgreSQL has read without an index to do so.
+func (db *DB) EmitScanning(ctx context.Context, events ...triggers.Event) (rows int64, err error) {
+	err = db.write(ctx, "emit", func(t tx) error {
+		if err := db.emit(ctx, t, events); err != nil {
+			return err
+		}
+		return t.one(ctx, "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE schemaname = current_schema() AND relname = 'events'", nil, &rows)
+	})
+	return rows, err
 }
 
 // Count counts the rows of a table.
