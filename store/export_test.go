@@ -29,6 +29,20 @@ func (db *DB) EmitScanning(ctx context.Context, events ...triggers.Event) (rows 
 	return rows, err
 }
 
+// Planned is how many statements like a pattern have a plan that PostgreSQL keeps, after one with a list and one without.
+func (db *DB) Planned(ctx context.Context, like string) (n int64, err error) {
+	err = db.write(ctx, "plan", func(t tx) error {
+		if _, err := t.exec(ctx, "DELETE FROM accounts WHERE scope = ? AND id IN ("+marks(2)+")", int64(1), "a", "b"); err != nil {
+			return err
+		}
+		if _, err := next(ctx, t, "event", 0); err != nil {
+			return err
+		}
+		return t.one(ctx, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE ?", []any{like}, &n)
+	})
+	return n, err
+}
+
 // Count counts the rows of a table.
 func (db *DB) Count(ctx context.Context, table string) (n int64, err error) {
 	err = db.read("count", func(t tx) error { return t.one(ctx, "SELECT count(*) FROM "+table, nil, &n) })
