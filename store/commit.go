@@ -22,7 +22,7 @@ import (
 // ErrRevision: the snapshot was committed by another run meanwhile; ErrUnfinished: a partition is not done; ErrState: the run is not
 // running, which after an error of the connection may mean that this very commit was done.
 func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64, facts iter.Seq2[aggregation.Fact, error], closing aggregation.Closing) error {
-	err := db.write(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
+	err := db.tell(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
 		var scope int64
 		steps := []struct {
 			name string

@@ -29,6 +29,21 @@ func (db *DB) EmitScanning(ctx context.Context, events ...triggers.Event) (rows 
 	return rows, err
 }
 
+// WhileTelling does something while another transaction has told events and holds the outbox, which takes the number of changes when it is done.
+func (db *DB) WhileTelling(ctx context.Context, do func(), events ...triggers.Event) error {
+	return db.write(ctx, "hold the outbox", func(t tx) error {
+		_, err := next(ctx, t, "event", 1)
+		if err == nil {
+			err = db.emit(ctx, t, events)
+		}
+		do()
+		if err == nil {
+			_, err = next(ctx, t, changes, 0)
+		}
+		return err
+	})
+}
+
 // Planned is how many statements like a pattern have a plan that PostgreSQL keeps, after one with a list and one without.
 func (db *DB) Planned(ctx context.Context, like string) (n int64, err error) {
 	err = db.write(ctx, "plan", func(t tx) error {

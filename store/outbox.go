@@ -31,7 +31,7 @@ func (db *DB) Events(ctx context.Context, after int64, limit int) (events []Numb
 // Emit writes events to the outbox, and an invocation for each subscription that one goes to. One whose id is there already was told before,
 // and is left out.
 func (db *DB) Emit(ctx context.Context, events ...triggers.Event) error {
-	err := db.write(ctx, "write to the outbox", func(t tx) error { return db.emit(ctx, t, events) })
+	err := db.tell(ctx, "write to the outbox", func(t tx) error { return db.emit(ctx, t, events) })
 	if err == nil {
 		db.wake.tell()
 	}

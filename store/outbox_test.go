@@ -1,8 +1,12 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"sluice/store"
 	"sluice/store/storetest"
@@ -66,4 +70,132 @@ func TestListsArePlannedAnew(t *testing.T) {
 			t.Errorf("plans like %s: got %d, %v, want %d", like, n, err, want)
 		}
 	}
+}
+
+// many do something at once while another process holds the outbox for as long as meanwhile takes.
+func many(t *testing.T, holder *store.DB, do func(n int) error, meanwhile func(), told ...triggers.Event) {
+	t.Helper()
+	var done sync.WaitGroup
+	err := holder.WhileTelling(t.Context(), func() {
+		for n := range 8 {
+			done.Go(func() {
+				if err := do(n); err != nil {
+					t.Errorf("number %d: got %v, want none", n, err)
+				}
+			})
+		}
+		waited, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		<-waited.Done() // until they stand in line
+		meanwhile()
+	}, told...)
+	if err != nil {
+		t.Errorf("hold the outbox: got %v, want none", err)
+	}
+	done.Wait()
+}
+
+// Who waits for the outbox keeps nobody from claiming, holding and changing a subscription.
+func TestWaitingToTellKeepsNobody(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	db, other := storetest.Open(t, options), storetest.Open(t, options)
+	subscribe(t, db, triggers.Subscription{ID: "s"})
+	emit := func(n int) error {
+		return db.Emit(t.Context(), triggers.Event{ID: fmt.Sprint(n), Type: "t", Data: []byte("{}")})
+	}
+	many(t, other, emit, func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := db.ChangeSubscription(ctx, "s", func(*triggers.Subscription, []triggers.Subscription) error { return nil })
+		if err != nil {
+			t.Errorf("change: got %v, want none", err)
+		}
+		c, err := db.ClaimSubscription(ctx, "s", "a", time.Minute)
+		if err == nil {
+			err = db.HoldSubscription(ctx, c)
+		}
+		if err != nil {
+			t.Errorf("claim and hold: got %v, want none", err)
+		}
+		late, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer stop()
+		if err := db.Emit(late, triggers.Event{ID: "late", Type: "t", Data: []byte("{}")}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("tell, when there is no more time: got %v, want %v", err, context.DeadlineExceeded)
+		}
+	})
+}
+
+// Who makes or deletes a subscription waits for the outbox first, so that whoever has that can have all else.
+func TestSubscriptionsAfterTheOutbox(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	db, other := storetest.Open(t, options), storetest.Open(t, options)
+	subscribe(t, db, triggers.Subscription{ID: "s"})
+	change := func(n int) error {
+		if n == 0 {
+			return db.DeleteSubscription(t.Context(), "s")
+		}
+		s := triggers.Subscription{ID: fmt.Sprint(n), Name: fmt.Sprint(n), TriggerID: "t", Type: triggers.TypeHTTP}
+		return db.CreateSubscription(t.Context(), s, func([]triggers.Subscription) error { return nil })
+	}
+	many(t, other, change, func() {})
+}
+
+// What is told while a subscription is deleted is dead with it.
+func TestDeleteWhileTelling(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	db, other := storetest.Open(t, options), storetest.Open(t, options)
+	subscribe(t, db, triggers.Subscription{ID: "0"})
+	for n := range 7 {
+		subscribe(t, db, triggers.Subscription{ID: fmt.Sprint(n + 1)})
+	}
+	many(t, other, func(n int) error { return db.DeleteSubscription(t.Context(), fmt.Sprint(n)) }, func() {}, some(3)...)
+	all, err := db.Invocations(t.Context(), triggers.Query{})
+	if err != nil || len(all) != 3*8 {
+		t.Fatalf("invocations: got %d, %v, want 24", len(all), err)
+	}
+	for _, i := range all {
+		if i.State != triggers.Dead || i.Completed.IsZero() {
+			t.Errorf("invocation of %s: got %s, want it dead", i.Subscription, i.State)
+		}
+	}
+}
+
+// What waits for a subscription that is not there any more is ended, and nothing else is.
+func TestExpireOfDeleted(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		for _, id := range []string{"a", "b", "c", "d"} {
+			subscribe(t, db, triggers.Subscription{ID: id})
+		}
+		if err := db.Emit(t.Context(), some(3)...); err != nil {
+			t.Fatal(err)
+		}
+		for _, plant := range []string{
+			"UPDATE invocations SET state = 'asked', deadline = 9000000000000000000 WHERE subscription IN ('a', 'd')",
+			"DELETE FROM subscriptions WHERE id IN ('b', 'd')",
+		} {
+			if err := db.Exec(t.Context(), plant); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []int64{6, 0} {
+			if n, err := db.Expire(t.Context()); n != want || err != nil {
+				t.Errorf("expire: got %d, %v, want %d", n, err, want)
+			}
+		}
+		all, err := db.Invocations(t.Context(), triggers.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		states := map[string]triggers.State{"a": triggers.Asked, "b": triggers.Dead, "c": triggers.Waiting, "d": triggers.Dead}
+		for _, i := range all {
+			if i.State != states[i.Subscription] {
+				t.Errorf("invocation of %s: got %s, want %s", i.Subscription, i.State, states[i.Subscription])
+			}
+		}
+	})
 }
