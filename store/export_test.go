@@ -58,6 +58,41 @@ func (db *DB) Planned(ctx context.Context, like string) (n int64, err error) {
 	return n, err
 }
 
+// Explain is how the database would find a query's rows, if it had to avoid reading whole tables.
+func (db *DB) Explain(ctx context.Context, query string, args ...any) (plan string, err error) {
+	explain := "EXPLAIN QUERY PLAN "
+	err = db.write(ctx, "explain", func(t tx) error {
+		if _, ok := t.(postgresTx); ok {
+			explain = "EXPLAIN "
+			for _, prepare := range []string{"ANALYZE invocations", "ANALYZE subscriptions", "SET LOCAL enable_seqscan = off"} {
+				if _, err := t.exec(ctx, prepare); err != nil {
+					return err
+				}
+			}
+		}
+		return t.each(ctx, explain+query, args, func(scan scan) error {
+			var line string
+			columns := []any{&line}
+			if explain != "EXPLAIN " {
+				columns = []any{new(any), new(any), new(any), &line}
+			}
+			err := scan(columns...)
+			plan += line + "\n"
+			return err
+		})
+	})
+	return plan, err
+}
+
+// Queries are some that run often, with ? for each argument.
+var Queries = map[string]string{
+	"due":   "SELECT s.id FROM subscriptions s WHERE " + hasDue,
+	"tally": talliesQuery,
+	"stuck": "SELECT subject, MIN(seq), MIN(due) FROM invocations WHERE subscription = ? AND state = 'waiting' AND tries > 0 GROUP BY subject",
+	"gone":  fmt.Sprintf(walkWaiting, "waiting"),
+	"asked": fmt.Sprintf(walkWaiting, "asked"),
+}
+
 // Count counts the rows of a table.
 func (db *DB) Count(ctx context.Context, table string) (n int64, err error) {
 	err = db.read("count", func(t tx) error { return t.one(ctx, "SELECT count(*) FROM "+table, nil, &n) })
