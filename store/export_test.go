@@ -89,6 +89,7 @@ var Queries = map[string]string{
 	"due":   "SELECT s.id FROM subscriptions s WHERE " + hasDue,
 	"tally": talliesQuery,
 	"stuck": "SELECT subject, MIN(seq), MIN(due) FROM invocations WHERE subscription = ? AND state = 'waiting' AND tries > 0 GROUP BY subject",
+	"over":  overSince,
 	"gone":  fmt.Sprintf(walkWaiting, "waiting"),
 	"asked": fmt.Sprintf(walkWaiting, "asked"),
 }

@@ -25,6 +25,7 @@ func TestPlans(t *testing.T) {
 			"due":   {[]any{int64(5), int64(5), int64(5)}, []string{"invocations_test"}},
 			"tally": {nil, []string{"invocations_asking", "invocations_dead", "invocations_stuck"}},
 			"stuck": {[]any{"s"}, []string{"invocations_stuck"}},
+			"over":  {[]any{"done", int64(5), int64(5)}, []string{"invocations_over"}},
 			"gone":  {nil, []string{"invocations_"}},
 			"asked": {nil, []string{"invocations_asking"}},
 		} {
