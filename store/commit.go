@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -23,7 +22,7 @@ import (
 // ErrRevision: the snapshot was committed by another run meanwhile; ErrUnfinished: a partition is not done; ErrState: the run is not
 // running, which after an error of the connection may mean that this very commit was done.
 func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64, facts iter.Seq2[aggregation.Fact, error], closing aggregation.Closing) error {
-	err := db.write(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
+	err := db.tell(ctx, fmt.Sprintf("commit run %d", run), func(t tx) error {
 		var scope int64
 		steps := []struct {
 			name string
@@ -156,7 +155,7 @@ func put(ctx context.Context, t tx, scope int64, run aggregation.RunID, changes 
 	// Both databases call the columns of VALUES column1 and column2. What was not read as it is now gives '' and 0, which leave the old ones.
 	_, err := t.exec(ctx, `INSERT INTO accounts (scope, id, account, row_hash, read_at)
 		SELECT CAST(? AS BIGINT), v.column1, v.column2, COALESCE(s.row_hash, ''), COALESCE(s.read_at, 0)
-		FROM (VALUES `+strings.TrimSuffix(strings.Repeat("(?, ?), ", len(changes)), ", ")+`) AS v
+		FROM (VALUES `+groups(len(changes), 2)+`) AS v
 		LEFT JOIN staged s ON s.run = ? AND s.id = v.column1 AND s.account = v.column2 WHERE true
 		ON CONFLICT (scope, id) DO UPDATE SET account = excluded.account, row_hash = COALESCE(NULLIF(excluded.row_hash, ''), accounts.row_hash),
 		read_at = CASE WHEN excluded.read_at = 0 THEN accounts.read_at ELSE excluded.read_at END`, append(args, int64(run))...)

@@ -62,7 +62,7 @@ func (db *DB) Event(ctx context.Context, id string) (e Numbered, err error) {
 // Tell is Emit of one event, for whoever must know what became of it. One whose id is there already is left as it was told then, and comes back
 // as that.
 func (db *DB) Tell(ctx context.Context, e triggers.Event) (told triggers.Told, err error) {
-	err = db.write(ctx, "write to the outbox", func(t tx) error {
+	err = db.tell(ctx, "write to the outbox", func(t tx) error {
 		if _, err := next(ctx, t, "event", 0); err != nil { // first: it waits for others who emit, so that none tells the same meanwhile
 			return err
 		}

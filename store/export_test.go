@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"sluice/triggers"
 )
 
 // StopAt sets what happens between the steps of a commit.
@@ -14,6 +16,82 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) error {
 		_, err := t.exec(ctx, query, args...)
 		return err
 	})
+}
+
+// EmitScanning emits, and says how many rows of the outbox PostgreSQL has read without an index to do so.
+func (db *DB) EmitScanning(ctx context.Context, events ...triggers.Event) (rows int64, err error) {
+	err = db.write(ctx, "emit", func(t tx) error {
+		if err := db.emit(ctx, t, events); err != nil {
+			return err
+		}
+		return t.one(ctx, "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE schemaname = current_schema() AND relname = 'events'", nil, &rows)
+	})
+	return rows, err
+}
+
+// WhileTelling does something while another transaction has told events and holds the outbox, which takes the number of changes when it is done.
+func (db *DB) WhileTelling(ctx context.Context, do func(), events ...triggers.Event) error {
+	return db.write(ctx, "hold the outbox", func(t tx) error {
+		_, err := next(ctx, t, "event", 1)
+		if err == nil {
+			err = db.emit(ctx, t, events)
+		}
+		do()
+		if err == nil {
+			_, err = next(ctx, t, changes, 0)
+		}
+		return err
+	})
+}
+
+// Planned is how many statements like a pattern have a plan that PostgreSQL keeps, after one with a list and one without.
+func (db *DB) Planned(ctx context.Context, like string) (n int64, err error) {
+	err = db.write(ctx, "plan", func(t tx) error {
+		if _, err := t.exec(ctx, "DELETE FROM accounts WHERE scope = ? AND id IN ("+marks(2)+")", int64(1), "a", "b"); err != nil {
+			return err
+		}
+		if _, err := next(ctx, t, "event", 0); err != nil {
+			return err
+		}
+		return t.one(ctx, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE ?", []any{like}, &n)
+	})
+	return n, err
+}
+
+// Explain is how the database would find a query's rows, if it had to avoid reading whole tables.
+func (db *DB) Explain(ctx context.Context, query string, args ...any) (plan string, err error) {
+	explain := "EXPLAIN QUERY PLAN "
+	err = db.write(ctx, "explain", func(t tx) error {
+		if _, ok := t.(postgresTx); ok {
+			explain = "EXPLAIN "
+			for _, prepare := range []string{"ANALYZE invocations", "ANALYZE subscriptions", "SET LOCAL enable_seqscan = off"} {
+				if _, err := t.exec(ctx, prepare); err != nil {
+					return err
+				}
+			}
+		}
+		return t.each(ctx, explain+query, args, func(scan scan) error {
+			var line string
+			columns := []any{&line}
+			if explain != "EXPLAIN " {
+				columns = []any{new(any), new(any), new(any), &line}
+			}
+			err := scan(columns...)
+			plan += line + "\n"
+			return err
+		})
+	})
+	return plan, err
+}
+
+// Queries are some that run often, with ? for each argument.
+var Queries = map[string]string{
+	"due":   "SELECT s.id FROM subscriptions s WHERE " + hasDue,
+	"tally": talliesQuery,
+	"stuck": "SELECT subject, MIN(seq), MIN(due) FROM invocations WHERE subscription = ? AND state = 'waiting' AND tries > 0 GROUP BY subject",
+	"over":  overSince,
+	"gone":  fmt.Sprintf(walkWaiting, "waiting"),
+	"asked": fmt.Sprintf(walkWaiting, "asked"),
 }
 
 // Count counts the rows of a table.

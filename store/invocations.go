@@ -106,7 +106,7 @@ func (db *DB) Attempts(ctx context.Context, invocation int64) (all []triggers.At
 // Invoke makes a test invocation for each subscription of a trigger, enabled or not, whose filter the payload passes. only names some
 // subscriptions; none: all. It returns what was made; none is there where nobody subscribes.
 func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.RawMessage, only []string) (made []triggers.Invocation, subscribed bool, err error) {
-	err = db.write(ctx, "test trigger "+trigger, func(t tx) error {
+	err = db.tell(ctx, "test trigger "+trigger, func(t tx) error {
 		all, err := subscriptions(ctx, t)
 		if err != nil {
 			return err
@@ -209,8 +209,12 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 	return replayed, err
 }
 
-// Expire ends the wait for answers whose deadline is over, and returns how many those are.
+// Expire ends the wait for answers whose deadline is over, and all wait for subscriptions that are gone, and returns how many those are.
 func (db *DB) Expire(ctx context.Context) (expired int64, err error) {
+	gone, err := db.goneSubscriptions(ctx)
+	if err != nil {
+		return 0, err
+	}
 	err = db.write(ctx, "expire invocations", func(t tx) error {
 		now, err := db.now(ctx, t)
 		if err != nil {
@@ -218,7 +222,37 @@ func (db *DB) Expire(ctx context.Context) (expired int64, err error) {
 		}
 		expired, err = t.exec(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = 'nobody completed it before its deadline' WHERE state = 'asked' AND deadline <= ?",
 			micros(now), micros(now))
+		for _, id := range gone {
+			if err == nil {
+				var n int64
+				n, err = bury(ctx, t, id, now)
+				expired += n
+			}
+		}
 		return err
 	})
 	return expired, err
+}
+
+// walkWaiting finds the subscriptions in an index of what waits, by one look for each however much waits for it.
+const walkWaiting = `WITH RECURSIVE w (id) AS (SELECT MIN(subscription) FROM invocations WHERE state = '%[1]s'
+	UNION ALL SELECT (SELECT MIN(i.subscription) FROM invocations i WHERE i.state = '%[1]s' AND i.subscription > w.id) FROM w WHERE w.id IS NOT NULL)
+	SELECT id FROM w WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = w.id)`
+
+// goneSubscriptions are those that something still waits for: it was replayed or tested while they were deleted.
+func (db *DB) goneSubscriptions(ctx context.Context) (gone []string, err error) {
+	err = db.read("look for deleted subscriptions", func(t tx) error {
+		for _, state := range []triggers.State{triggers.Waiting, triggers.Asked} {
+			if err := t.each(ctx, fmt.Sprintf(walkWaiting, state), nil, func(scan scan) error {
+				var id string
+				err := scan(&id)
+				gone = append(gone, id)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return gone, err
 }

@@ -31,7 +31,7 @@ func (db *DB) Events(ctx context.Context, after int64, limit int) (events []Numb
 // Emit writes events to the outbox, and an invocation for each subscription that one goes to. One whose id is there already was told before,
 // and is left out.
 func (db *DB) Emit(ctx context.Context, events ...triggers.Event) error {
-	err := db.write(ctx, "write to the outbox", func(t tx) error { return db.emit(ctx, t, events) })
+	err := db.tell(ctx, "write to the outbox", func(t tx) error { return db.emit(ctx, t, events) })
 	if err == nil {
 		db.wake.tell()
 	}
@@ -61,40 +61,31 @@ func (db *DB) emitSome(ctx context.Context, t tx, events []triggers.Event) error
 	if err != nil {
 		return err
 	}
-	fresh, err := untold(ctx, t, events)
+	fresh, err := keepEvents(ctx, t, last-int64(len(events))+1, events)
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	first := last - int64(len(events)) + 1
-	seq := first - 1
-	err = insert(ctx, t, "INSERT INTO events (seq, id, tenant, type, source, subject, time, data)", "", fresh, func(e triggers.Event) []any {
-		seq++
-		return []any{seq, e.ID, e.Tenant, e.Type, e.Source, e.Subject, micros(e.Time), textOrNull(e.Data)}
-	})
-	if err != nil {
-		return err
-	}
-	return db.routeAll(ctx, t, first, fresh)
+	return db.routeAll(ctx, t, fresh)
 }
 
-// untold are those events whose ids are not there yet, each once.
-func untold(ctx context.Context, t tx, events []triggers.Event) ([]triggers.Event, error) {
-	told := make(map[string]bool, len(events))
-	ids := make([]any, len(events))
+// keepEvents writes events with the numbers from first on, and returns those whose ids were not there yet. It does not ask before it writes:
+// PostgreSQL, which has counted a table when it was small, would read all of one that grows to find a hundred ids.
+func keepEvents(ctx context.Context, t tx, first int64, events []triggers.Event) (fresh []Numbered, err error) {
+	var args []any
 	for i, e := range events {
-		ids[i] = e.ID
+		args = append(args, first+int64(i), e.ID, e.Tenant, e.Type, e.Source, e.Subject, micros(e.Time), textOrNull(e.Data))
 	}
-	err := t.each(ctx, "SELECT id FROM events WHERE id IN ("+marks(len(ids))+")", ids, func(scan scan) error {
-		var id string
-		err := scan(&id)
-		told[id] = true
-		return err
-	})
-	fresh := make([]triggers.Event, 0, len(events))
-	for _, e := range events {
-		if !told[e.ID] {
-			told[e.ID] = true
-			fresh = append(fresh, e)
+	kept := make(map[int64]bool, len(events))
+	err = t.each(ctx, "INSERT INTO events (seq, id, tenant, type, source, subject, time, data) VALUES "+groups(len(events), 8)+" ON CONFLICT (id) DO NOTHING RETURNING seq",
+		args, func(scan scan) error {
+			var seq int64
+			err := scan(&seq)
+			kept[seq] = true
+			return err
+		})
+	for i, e := range events {
+		if seq := first + int64(i); kept[seq] {
+			fresh = append(fresh, Numbered{seq, e})
 		}
 	}
 	return fresh, err
@@ -116,23 +107,22 @@ type filteredOut struct {
 }
 
 // routeAll makes an invocation for each subscription that an event goes to, and leaves a trace of those whose filter it did not pass.
-func (db *DB) routeAll(ctx context.Context, t tx, first int64, events []triggers.Event) error {
+func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 	routes, err := db.router.at(ctx, t)
 	if err != nil || len(routes) == 0 {
 		return err
 	}
 	var made []newInvocation
 	var left []filteredOut
-	for i, e := range events {
+	for _, e := range events {
 		payload := decoded{data: e.Data}
 		for _, route := range routes[e.Type] {
-			seq := first + int64(i)
 			if passes, why := payload.passes(route.passes); !passes {
-				left = append(left, filteredOut{route.subscription, why, seq})
+				left = append(left, filteredOut{route.subscription, why, e.Seq})
 				continue
 			}
 			made = append(made, newInvocation{
-				id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e, seq: seq,
+				id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e.Event, seq: e.Seq,
 			})
 		}
 	}

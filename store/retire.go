@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
+
+	"sluice/aggregation"
+	"sluice/triggers"
 )
 
 // Retention says how long the record is kept of what is over.
@@ -19,49 +23,83 @@ const mostRetired = 1000
 // Retire drops the record of what is over for long, a thousand invocations at a time, with their attempts, and then old events of which no
 // invocation is left. It returns how many invocations and events went.
 func (db *DB) Retire(ctx context.Context, keep Retention) (retired int64, err error) {
-	var oldest int64 // too many came after it
+	last, err := db.tooMany(ctx, keep.Most)
+	if err != nil {
+		return 0, err
+	}
+	for n := int64(1); n > 0 && err == nil; retired += n {
+		n, err = db.retireSome(ctx, keep, last)
+	}
+	if err != nil {
+		return retired, err
+	}
+	events, err := db.retireEvents(ctx, keep.Events)
+	return retired + events, err
+}
+
+// tooMany is the last invocation that is over after which so many came; 0 when there is none.
+func (db *DB) tooMany(ctx context.Context, most int) (last int64, err error) {
 	err = db.read("count invocations", func(t tx) error {
-		return t.one(ctx, `SELECT COALESCE(MAX(seq), 0) FROM (SELECT seq FROM invocations WHERE state IN ('done', 'dead') ORDER BY seq DESC LIMIT 1 OFFSET ?) AS o`,
-			[]any{int64(max(0, keep.Most))}, &oldest)
+		return t.one(ctx, "SELECT seq FROM invocations WHERE state IN ('done', 'dead') ORDER BY seq DESC LIMIT 1 OFFSET ?", []any{int64(max(0, most))}, &last)
+	})
+	if errors.Is(err, aggregation.ErrNone) {
+		err = nil
+	}
+	return last, err
+}
+
+// retireSome looks for what is over outside of the transaction that drops it: SQLite lets nobody else write during one.
+func (db *DB) retireSome(ctx context.Context, keep Retention, last int64) (retired int64, err error) {
+	old, err := db.over(ctx, keep, last)
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	err = db.write(ctx, "retire invocations", func(t tx) error {
+		var gone []any
+		err := t.each(ctx, "DELETE FROM invocations WHERE state IN ('done', 'dead') AND seq IN ("+marks(len(old))+") RETURNING seq", old, func(scan scan) error {
+			var seq int64
+			err := scan(&seq)
+			gone = append(gone, seq)
+			return err
+		})
+		if retired = int64(len(gone)); err != nil || retired == 0 { // all were replayed meanwhile
+			return err
+		}
+		_, err = t.exec(ctx, "DELETE FROM attempts WHERE invocation IN ("+marks(len(gone))+")", gone...)
+		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	for {
-		var n int64
-		err := db.write(ctx, "retire invocations", func(t tx) error {
-			now, err := db.now(ctx, t)
-			if err != nil {
-				return err
-			}
-			var old []any
-			err = t.each(ctx, `SELECT seq FROM invocations WHERE state = 'done' AND (completed < ? OR seq <= ?) OR state = 'dead' AND (completed < ? OR seq <= ?) ORDER BY seq LIMIT ?`,
-				[]any{micros(now.Add(-keep.Done)), oldest, micros(now.Add(-keep.Dead)), oldest, int64(mostRetired)}, func(scan scan) error {
-					var seq int64
-					err := scan(&seq)
-					old = append(old, seq)
-					return err
-				})
-			if err != nil || len(old) == 0 {
-				return err
-			}
-			n = int64(len(old))
-			if _, err := t.exec(ctx, "DELETE FROM attempts WHERE invocation IN ("+marks(len(old))+")", old...); err != nil {
-				return err
-			}
-			_, err = t.exec(ctx, "DELETE FROM invocations WHERE seq IN ("+marks(len(old))+")", old...)
+	return retired, nil
+}
+
+// overSince finds what is over for long by the index of that. Both conditions of the state are needed: by the first SQLite sees that it may.
+const overSince = "SELECT seq FROM invocations WHERE state IN ('done', 'dead') AND state = ? AND completed < ? ORDER BY completed LIMIT ?"
+
+// over are the invocations that may go, of each sort a thousand at most: those that are done for long, dead for long, and all up to last.
+func (db *DB) over(ctx context.Context, keep Retention, last int64) (old []any, err error) {
+	add := func(t tx, query string, args ...any) error {
+		return t.each(ctx, query, append(args, int64(mostRetired)), func(scan scan) error {
+			var seq int64
+			err := scan(&seq)
+			old = append(old, seq)
 			return err
 		})
-		if err != nil {
-			return retired, err
-		}
-		retired += n
-		if n == 0 {
-			break
-		}
 	}
-	events, err := db.retireEvents(ctx, keep.Events)
-	return retired + events, err
+	err = db.read("look for what is over", func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		for state, kept := range map[triggers.State]time.Duration{triggers.Done: keep.Done, triggers.Dead: keep.Dead} {
+			if err := add(t, overSince, string(state), micros(now.Add(-kept))); err != nil {
+				return err
+			}
+		}
+		return add(t, "SELECT seq FROM invocations WHERE state IN ('done', 'dead') AND seq <= ? ORDER BY seq LIMIT ?", last)
+	})
+	return old, err
 }
 
 // retireEvents drops the oldest events, up to the first that is young or that an invocation is of.

@@ -75,7 +75,7 @@ func scopeNumber(ctx context.Context, t tx, scope aggregation.Scope) (number int
 // run to Running approves it, moving a failed or cancelled one resumes it; its partitions are then ready, with jobs. ErrState: it is in none from which the new one follows;
 // ErrOpenRun: another run of the scope was begun meanwhile; ErrDropped: what it has read is old; ErrNone: there is no such run.
 func (db *DB) MoveRun(ctx context.Context, id aggregation.RunID, to aggregation.State, note string, events ...triggers.Event) error {
-	return db.write(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
+	return db.tell(ctx, fmt.Sprintf("run %d: %s", id, to), func(t tx) error {
 		run, err := oneRun(ctx, t, id, " FOR UPDATE OF r")
 		if err != nil {
 			return err

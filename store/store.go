@@ -58,6 +58,7 @@ type DB struct {
 	keys   func() [][]byte
 	router *router
 	wake   *wake
+	places chan struct{}           // of those who write to the outbox
 	step   func(name string) error // between the steps of a commit; tests stop there
 
 	trouble trouble
@@ -69,7 +70,8 @@ var ErrNewer = errors.New("store: the database is newer than this sluice")
 // Open opens the database, makes it if it is not there, and migrates it. An error says where and what to do, and holds no secret of the
 // URL. A database that a newer sluice has migrated is ErrNewer.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{clock: o.Clock, sealer: o.Sealer, keys: o.Keys, router: &router{compile: o.Compile, version: -1}, wake: newWake(), step: func(string) error { return nil }}
+	db := &DB{clock: o.Clock, sealer: o.Sealer, keys: o.Keys, router: &router{compile: o.Compile, version: -1}, wake: newWake(),
+		places: make(chan struct{}, mostTelling), step: func(string) error { return nil }}
 	var err error
 	switch {
 	case o.URL == "" && o.Dir == "":
@@ -129,6 +131,24 @@ func (db *DB) write(ctx context.Context, what string, work func(tx) error) error
 		db.trouble.failed(time.Now(), explained)
 	}
 	return fmt.Errorf("%s: %w", what, explained)
+}
+
+// mostTelling is how many transactions of a process write to the outbox at once. The first keeps the others waiting whatever their number, as
+// long as it lasts; and a commit that waits lets another connection wait, with the heartbeat of its partition. So there are two: the next
+// begins as soon as the first is over, and whoever claims, settles or keeps accounts has connections left.
+const mostTelling = 2
+
+// tell is write for whoever draws numbers of events or invocations, and so may wait for as long as a commit takes: for a place, before it has
+// a connection. The order of what is locked is a run, its snapshot, the counter of events, that of changes, a subscription, the counter of
+// invocations, invocations; so whoever changes a subscription does not keep others while it waits.
+func (db *DB) tell(ctx context.Context, what string, work func(tx) error) error {
+	select {
+	case db.places <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	defer func() { <-db.places }()
+	return db.write(ctx, what, work)
 }
 
 // read runs work outside of any transaction, beside those who write.

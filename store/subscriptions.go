@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -110,7 +111,11 @@ func (db *DB) CreateSubscription(ctx context.Context, s triggers.Subscription, a
 	if err := checkID(s.ID); err != nil {
 		return err
 	}
-	return db.write(ctx, "create a subscription", func(t tx) error {
+	return db.tell(ctx, "create a subscription", func(t tx) error {
+		created, err := next(ctx, t, "event", 1)
+		if err != nil {
+			return err
+		}
 		if _, err := next(ctx, t, changes, 1); err != nil { // nobody else makes one until this is over
 			return err
 		}
@@ -119,10 +124,6 @@ func (db *DB) CreateSubscription(ctx context.Context, s triggers.Subscription, a
 			return err
 		}
 		if err := allowed(others); err != nil {
-			return err
-		}
-		created, err := next(ctx, t, "event", 1)
-		if err != nil {
 			return err
 		}
 		doc, secrets, err := db.sealed(s)
@@ -172,7 +173,10 @@ func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *
 
 // DeleteSubscription takes a subscription away. What was on its way to it is dead from then on, and its record stays as long as others do.
 func (db *DB) DeleteSubscription(ctx context.Context, id string) error {
-	return db.write(ctx, "delete subscription "+id, func(t tx) error {
+	return db.tell(ctx, "delete subscription "+id, func(t tx) error {
+		if _, err := next(ctx, t, "event", 0); err != nil { // whoever is telling it something is seen
+			return err
+		}
 		if _, err := next(ctx, t, changes, 1); err != nil {
 			return err
 		}
@@ -192,10 +196,15 @@ func (db *DB) DeleteSubscription(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		_, err = t.exec(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = 'its subscription was deleted' WHERE subscription = ? AND state IN ('waiting', 'asked')",
-			micros(now), id)
+		_, err = bury(ctx, t, id, now)
 		return err
 	})
+}
+
+// bury makes dead what is on its way to a subscription that is gone.
+func bury(ctx context.Context, t tx, id string, now time.Time) (buried int64, err error) {
+	return t.exec(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = 'its subscription was deleted' WHERE subscription = ? AND state IN ('waiting', 'asked')",
+		micros(now), id)
 }
 
 // pausedUntil is a pause as the table has it: 0 for none, and the end of days for one that has no end.

@@ -6,19 +6,21 @@ import (
 	"sluice/triggers"
 )
 
+const talliesQuery = `SELECT s.id, s.paused,
+	(SELECT count(*) FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting'),
+	(SELECT count(*) FROM invocations i WHERE i.subscription = s.id AND i.state = 'asked'),
+	(SELECT count(*) FROM invocations i WHERE i.subscription = s.id AND i.state = 'dead'),
+	COALESCE((SELECT n FROM filtered_counts f WHERE f.subscription = s.id), 0),
+	COALESCE((SELECT i.created FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' ORDER BY i.due, i.seq LIMIT 1), 0),
+	COALESCE((SELECT MIN(i.created) FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.tries > 0), 0)
+	FROM subscriptions s`
+
 // Tallies are what there is of each subscription's invocations, by its id. The oldest that waits is either the first that was not tried yet, or
 // one of those that were and wait to be tried again; whatever waits behind one of these is younger.
 func (db *DB) Tallies(ctx context.Context) (tallies map[string]triggers.Tally, err error) {
 	tallies = map[string]triggers.Tally{}
 	err = db.read("count invocations", func(t tx) error {
-		return t.each(ctx, `SELECT s.id, s.paused,
-			(SELECT count(*) FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting'),
-			(SELECT count(*) FROM invocations i WHERE i.subscription = s.id AND i.state = 'asked'),
-			(SELECT count(*) FROM invocations i WHERE i.subscription = s.id AND i.state = 'dead'),
-			COALESCE((SELECT n FROM filtered_counts f WHERE f.subscription = s.id), 0),
-			COALESCE((SELECT i.created FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' ORDER BY i.due, i.seq LIMIT 1), 0),
-			COALESCE((SELECT MIN(i.created) FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.tries > 0), 0)
-			FROM subscriptions s`, nil, func(scan scan) error {
+		return t.each(ctx, talliesQuery, nil, func(scan scan) error {
 			var id string
 			var of triggers.Tally
 			var paused, fresh, tried int64

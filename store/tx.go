@@ -84,13 +84,10 @@ func insert[T any](ctx context.Context, t tx, head, tail string, items []T, row 
 	for len(items) > 0 {
 		n := min(len(items), mostRows)
 		var args []any
-		groups := make([]string, n)
-		for i, item := range items[:n] {
-			values := row(item)
-			groups[i] = "(" + marks(len(values)) + ")"
-			args = append(args, values...)
+		for _, item := range items[:n] {
+			args = append(args, row(item)...)
 		}
-		if _, err := t.exec(ctx, head+" VALUES "+strings.Join(groups, ", ")+tail, args...); err != nil {
+		if _, err := t.exec(ctx, head+" VALUES "+groups(n, len(args)/n)+tail, args...); err != nil {
 			return err
 		}
 		items = items[n:]
@@ -100,6 +97,11 @@ func insert[T any](ctx context.Context, t tx, head, tail string, items []T, row 
 
 // marks is "?, ?, ?" for n arguments.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// groups is "(?, ?), (?, ?)" for n rows of so many columns.
+func groups(n, columns int) string {
+	return strings.TrimSuffix(strings.Repeat("("+marks(columns)+"), ", n), ", ")
+}
 
 // next draws n numbers of a counter and returns the last. Whoever draws later waits until this transaction is over, so numbers become
 // visible in their order.

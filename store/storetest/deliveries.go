@@ -418,3 +418,31 @@ func testRetireEvents(t *testing.T, b *bench) {
 	b.pass(1000 * time.Hour)
 	check("events are kept for good", 1, "c1")
 }
+
+// Of too many the oldest go, with their attempts; what waits is not counted.
+func testRetireMany(t *testing.T, b *bench) {
+	ctx := t.Context()
+	b.subscribe("s")
+	b.tell("a1", "b1", "c1", "d1", "e1")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	for _, i := range all[1:] {
+		b.settle(c, triggers.Result{Seq: i.Seq, State: triggers.Done})
+	}
+	keep := store.Retention{Done: time.Hour, Dead: time.Hour, Most: 2}
+	for _, want := range []int64{2, 0} {
+		if n, err := b.db.Retire(ctx, keep); n != want || err != nil {
+			t.Errorf("retire: got %d, %v, want %d", n, err, want)
+		}
+	}
+	left, err := b.db.Invocations(ctx, triggers.Query{})
+	if err != nil || len(left) != 3 || left[0].Seq != all[0].Seq || left[1].Seq != all[3].Seq {
+		t.Errorf("left: got %+v, %v, want a1, d1 and e1", left, err)
+	}
+	for n, i := range all {
+		attempts, err := b.db.Attempts(ctx, i.Seq)
+		if want := max(0, n-2); err != nil || len(attempts) != min(1, want) {
+			t.Errorf("attempts at %s: got %d, %v, want %d", i.Event.ID, len(attempts), err, min(1, want))
+		}
+	}
+}

@@ -72,6 +72,7 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"many tell the same at once":                          testTellAtOnce,
 		"what a filter left out is counted, with the reason":  testFilteredOut,
 		"what waits and what is dead is counted":              testTallies,
+		"of too many that are over the oldest go":             testRetireMany,
 		"old events go when nobody needs them":                testRetireEvents,
 		"a client of the API is kept, and shut out":           testClients,
 	} {

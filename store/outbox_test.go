@@ -1,0 +1,201 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/store"
+	"sluice/store/storetest"
+	"sluice/triggers"
+)
+
+// some are events of many subjects.
+func some(n int) (events []triggers.Event) {
+	for i := range n {
+		events = append(events, triggers.Event{ID: fmt.Sprint("event ", i), Type: "t", Subject: fmt.Sprint(i), Data: []byte(`{"n":1}`)})
+	}
+	return events
+}
+
+// An outbox that grows in one transaction is not read for each hundred events that come to it.
+func TestEmitReadsNoOutbox(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.Postgres(t))
+	rows, err := db.EmitScanning(t.Context(), some(3_000)...)
+	if err != nil || rows > 0 {
+		t.Errorf("got %d rows of the outbox read, %v, want none", rows, err)
+	}
+}
+
+// Events that are told in one go with some that were told before have their own numbers, and invocations of their own.
+func TestEmitKeepsNumbers(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		subscribe(t, db, triggers.Subscription{ID: "s"})
+		all := some(6)
+		if err := db.Emit(t.Context(), all[1], all[3]); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Emit(t.Context(), all[0], all[1], all[2], all[2], all[3], all[4], all[0], all[5]); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"1", "3", "0", "2", "4", "5"}
+		events, err := db.Events(t.Context(), 0, 100)
+		if err != nil || len(events) != len(want) {
+			t.Fatalf("events: got %d, %v, want %d", len(events), err, len(want))
+		}
+		made, err := db.Invocations(t.Context(), triggers.Query{})
+		if err != nil || len(made) != len(want) {
+			t.Fatalf("invocations: got %d, %v, want %d", len(made), err, len(want))
+		}
+		for i, subject := range want {
+			if events[i].Subject != subject || made[i].Event.Subject != subject || made[i].Event.ID != "event "+subject {
+				t.Errorf("event %d: got that of %s, and an invocation of %s for %s, want all of %s", i, events[i].Subject, made[i].Event.Subject, made[i].Event.ID, subject)
+			}
+		}
+	})
+}
+
+// PostgreSQL keeps no plan of a query that names rows, which would be from when there were few.
+func TestListsArePlannedAnew(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.Postgres(t))
+	for like, want := range map[string]int64{"%accounts%IN ($%": 0, "%counters%": 1} {
+		if n, err := db.Planned(t.Context(), like); err != nil || n != want {
+			t.Errorf("plans like %s: got %d, %v, want %d", like, n, err, want)
+		}
+	}
+}
+
+// many do something at once while another process holds the outbox for as long as meanwhile takes.
+func many(t *testing.T, holder *store.DB, do func(n int) error, meanwhile func(), told ...triggers.Event) {
+	t.Helper()
+	var done sync.WaitGroup
+	err := holder.WhileTelling(t.Context(), func() {
+		for n := range 8 {
+			done.Go(func() {
+				if err := do(n); err != nil {
+					t.Errorf("number %d: got %v, want none", n, err)
+				}
+			})
+		}
+		waited, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		<-waited.Done() // until they stand in line
+		meanwhile()
+	}, told...)
+	if err != nil {
+		t.Errorf("hold the outbox: got %v, want none", err)
+	}
+	done.Wait()
+}
+
+// Who waits for the outbox keeps nobody from claiming, holding and changing a subscription.
+func TestWaitingToTellKeepsNobody(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	db, other := storetest.Open(t, options), storetest.Open(t, options)
+	subscribe(t, db, triggers.Subscription{ID: "s"})
+	emit := func(n int) error {
+		return db.Emit(t.Context(), triggers.Event{ID: fmt.Sprint(n), Type: "t", Data: []byte("{}")})
+	}
+	many(t, other, emit, func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := db.ChangeSubscription(ctx, "s", func(*triggers.Subscription, []triggers.Subscription) error { return nil })
+		if err != nil {
+			t.Errorf("change: got %v, want none", err)
+		}
+		c, err := db.ClaimSubscription(ctx, "s", "a", time.Minute)
+		if err == nil {
+			err = db.HoldSubscription(ctx, c)
+		}
+		if err != nil {
+			t.Errorf("claim and hold: got %v, want none", err)
+		}
+		late, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer stop()
+		if err := db.Emit(late, triggers.Event{ID: "late", Type: "t", Data: []byte("{}")}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("tell, when there is no more time: got %v, want %v", err, context.DeadlineExceeded)
+		}
+	})
+}
+
+// Who makes or deletes a subscription waits for the outbox first, so that whoever has that can have all else.
+func TestSubscriptionsAfterTheOutbox(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	db, other := storetest.Open(t, options), storetest.Open(t, options)
+	subscribe(t, db, triggers.Subscription{ID: "s"})
+	change := func(n int) error {
+		if n == 0 {
+			return db.DeleteSubscription(t.Context(), "s")
+		}
+		s := triggers.Subscription{ID: fmt.Sprint(n), Name: fmt.Sprint(n), TriggerID: "t", Type: triggers.TypeHTTP}
+		return db.CreateSubscription(t.Context(), s, func([]triggers.Subscription) error { return nil })
+	}
+	many(t, other, change, func() {})
+}
+
+// What is told while a subscription is deleted is dead with it.
+func TestDeleteWhileTelling(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	db, other := storetest.Open(t, options), storetest.Open(t, options)
+	subscribe(t, db, triggers.Subscription{ID: "0"})
+	for n := range 7 {
+		subscribe(t, db, triggers.Subscription{ID: fmt.Sprint(n + 1)})
+	}
+	many(t, other, func(n int) error { return db.DeleteSubscription(t.Context(), fmt.Sprint(n)) }, func() {}, some(3)...)
+	all, err := db.Invocations(t.Context(), triggers.Query{})
+	if err != nil || len(all) != 3*8 {
+		t.Fatalf("invocations: got %d, %v, want 24", len(all), err)
+	}
+	for _, i := range all {
+		if i.State != triggers.Dead || i.Completed.IsZero() {
+			t.Errorf("invocation of %s: got %s, want it dead", i.Subscription, i.State)
+		}
+	}
+}
+
+// What waits for a subscription that is not there any more is ended, and nothing else is.
+func TestExpireOfDeleted(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		for _, id := range []string{"a", "b", "c", "d"} {
+			subscribe(t, db, triggers.Subscription{ID: id})
+		}
+		if err := db.Emit(t.Context(), some(3)...); err != nil {
+			t.Fatal(err)
+		}
+		for _, plant := range []string{
+			"UPDATE invocations SET state = 'asked', deadline = 9000000000000000000 WHERE subscription IN ('a', 'd')",
+			"DELETE FROM subscriptions WHERE id IN ('b', 'd')",
+		} {
+			if err := db.Exec(t.Context(), plant); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []int64{6, 0} {
+			if n, err := db.Expire(t.Context()); n != want || err != nil {
+				t.Errorf("expire: got %d, %v, want %d", n, err, want)
+			}
+		}
+		all, err := db.Invocations(t.Context(), triggers.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		states := map[string]triggers.State{"a": triggers.Asked, "b": triggers.Dead, "c": triggers.Waiting, "d": triggers.Dead}
+		for _, i := range all {
+			if i.State != states[i.Subscription] {
+				t.Errorf("invocation of %s: got %s, want %s", i.Subscription, i.State, states[i.Subscription])
+			}
+		}
+	})
+}
