@@ -170,3 +170,21 @@ func TestFilterIsValidated(t *testing.T) {
 		h.ask(http.MethodPost, "/trigger-subscriptions/v1/validate-filter", body, 400, want)
 	}
 }
+
+// What is not UTF-8 is kept by no PostgreSQL.
+func TestBodiesAreUTF8(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	at := "/beta/trigger-subscriptions/" + h.create(overHTTP("a", approver, `{"url":"https://a.example"}`))
+	for _, c := range []struct{ method, target, body string }{
+		{http.MethodPost, "/beta/trigger-invocations/test", `{"triggerId":"` + approver + `","contentJson":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-invocations/test", `{"triggerId":"` + approver + `","contentJson":{},"input":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-invocations/i/complete", `{"secret":"s","output":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-invocations/start", `{"triggerId":"` + approver + `","input":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-subscriptions", `{"name":"b","triggerId":"idn:identity-created","type":"WORKFLOW","workflowConfig":{"x":"BAD"}}`},
+		{http.MethodPut, at, `{"httpConfig":{"url":"https://a.example"},"workflowConfig":{"x":"BAD"}}`},
+		{http.MethodPatch, at, `[{"op":"add","path":"/workflowConfig","value":"BAD"}]`},
+	} {
+		h.ask(c.method, c.target, strings.Replace(c.body, "BAD", "a\xff\xfe", 1), 400, "the body is not UTF-8")
+	}
+}
