@@ -115,6 +115,7 @@ func TestStockClientsManageSubscriptions(t *testing.T) {
 		if err != nil || *kept.HTTP.Bearer.Token != "planted-next-token" {
 			t.Errorf("kept is %+v, %v, want the token of the patch", kept.HTTP, err)
 		}
+		s.call(http.MethodGet, "/beta/triggers/idn%3Aidentity-created/schema", "", 200) // as a client escapes it
 		s.call(http.MethodPost, "/beta/trigger-subscriptions", strings.Replace(sdk, "Decide", "Second", 1), 400)
 		filtered := `{"name":"Low code","triggerId":"idn:identity-created","type":"HTTP","filter":"$[?($.identity.name contains 'x')]","httpConfig":{"url":"https://hooks.example/1"}}`
 		if text := s.call(http.MethodPost, "/v2024/trigger-subscriptions", filtered, 201); !strings.Contains(text, `"httpDispatchMode":"SYNC"`) {

@@ -172,13 +172,8 @@ func (a *API) answer(v *visit) error {
 	}
 	methods := operations[path]
 	if methods == nil {
-		var first string
-		if first, v.id, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/"); v.id != "" {
-			id, rest, more := strings.Cut(v.id, "/")
-			path, v.id = "/"+first+"/{id}", id
-			if more {
-				path += "/" + rest
-			}
+		if path, v.id, found = withoutID(path); !found {
+			return notFound()
 		}
 		if methods = operations[path]; methods == nil {
 			return notFound()

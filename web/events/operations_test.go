@@ -153,7 +153,14 @@ func TestTriggersAreListed(t *testing.T) {
 	for query, want := range map[string]string{"?format=xml": "json-schema or avro", "?of=all": "input or output", "?of=output": "nobody waits for an answer"} {
 		h.ask(http.MethodGet, "/beta/triggers/"+created+"/schema"+query, "", 400, want)
 	}
-	h.ask(http.MethodGet, "/beta/triggers/nobody/schema", "", 404, "")
+	for _, id := range []string{"idn%3Aidentity-created", "idn%3aidentity%2Dcreated"} {
+		h.ask(http.MethodGet, "/beta/triggers/"+id+"/schema", "", 200, `"$ref":"#/definitions/record:`)
+		h.ask(http.MethodGet, "/triggers/v1/"+id+"/schema?format=avro", "", 200, `"type":"record"`)
+	}
+	for _, id := range []string{"nobody", "idn%253Aidentity-created", "%00", "%FF", "a%2Fb"} {
+		h.ask(http.MethodGet, "/beta/triggers/"+id+"/schema", "", 404, "")
+		h.ask(http.MethodGet, "/beta/trigger-invocations/"+id, "", 404, "")
+	}
 }
 
 func TestFilterIsValidated(t *testing.T) {
