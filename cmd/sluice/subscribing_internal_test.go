@@ -227,8 +227,8 @@ func TestSubscriptionsByCommand(t *testing.T) {
 	}{
 		{text, exitUsage, "subscriptions create -", "there is a subscription with the name"},
 		{"{", exitUsage, "subscriptions create -", "it is not JSON"},
-		{strings.Replace(text, "a.example", "[::ffff:169.254.169.254]", 1), exitUsage, "subscriptions create -", "httpConfig.url: it leads to a private or special address"},
-		{strings.Replace(text, "a.example", "LocalHost.:99", 1), exitUsage, "subscriptions create -", "triggers.allow_networks"},
+		{strings.Replace(text, "a.example", "[::ffff:169.254.169.254]", 1), exitUsage, "subscriptions create -", "httpConfig.url: ::ffff:169.254.169.254 is no address that events are sent to"},
+		{strings.Replace(text, "a.example", "LocalHost.:99", 1), exitUsage, "subscriptions create -", "allow_networks"},
 		{"", exitUsage, "subscriptions create nowhere.json", "cannot be read"},
 		{"", exitOK, "subscriptions list", "active"},
 		{"", exitOK, "subscriptions show " + made.ID, `"password": null`},
