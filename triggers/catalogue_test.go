@@ -96,6 +96,15 @@ func TestCheckNamesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+func TestCheckWantsUTF8(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"{\"x\": \"\xff\"}": "is not UTF-8", "\xff": "is not UTF-8"} {
+		if err := triggers.Shipped().Trigger(triggers.IdentityCreated).CheckInput(json.RawMessage(text)); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
 func TestCheckOutput(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ id, answer, want string }{

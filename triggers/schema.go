@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -53,8 +54,12 @@ func compile(text string) (*jsonschema.Schema, error) {
 	return compiled, nil
 }
 
-// Check says in what a document does not fit. The error is a Misfits, unless the document is no JSON.
+// Check says in what a document does not fit. The error is a Misfits, unless the document is no JSON in UTF-8, which is all that JSON may be in
+// and that every database keeps.
 func (s *Schema) Check(document json.RawMessage) error {
+	if !utf8.Valid(document) {
+		return errors.New("is not UTF-8")
+	}
 	schema, err := s.compiled()
 	if err != nil {
 		return err

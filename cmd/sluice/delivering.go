@@ -31,7 +31,7 @@ type delivering struct {
 // setting, in tests.
 func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB, address func() string, log *slog.Logger, tune ...func(*dispatch.Options)) *delivering {
 	e := set.Events
-	senders := send.New(send.Options{Allow: e.AllowNetworks, EventBridge: eventBridgeOptions(e.EventBridge)})
+	senders := send.New(sendOptions(set))
 	metrics := dispatch.NewMetrics(db.Tallies, log)
 	host, _ := os.Hostname() // a name for people; chance tells nodes apart
 	return &delivering{
@@ -56,6 +56,11 @@ func tuned(tune []func(*dispatch.Options), o dispatch.Options) dispatch.Options 
 		change(&o)
 	}
 	return o
+}
+
+// sendOptions are what a configuration says of how events are sent.
+func sendOptions(set *connectors.Set) send.Options {
+	return send.Options{Allow: set.Events.AllowNetworks, EventBridge: eventBridgeOptions(set.Events.EventBridge)}
 }
 
 // eventBridgeOptions are those that the configuration gives.

@@ -4,16 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strings"
 
 	"sluice/connectors"
-	"sluice/internal/addresses"
 	"sluice/internal/seal"
 	"sluice/store"
 	"sluice/triggers"
 	"sluice/triggers/filter"
+	"sluice/triggers/send"
 	"sluice/web/events"
 	"sluice/web/oauth"
 )
@@ -58,27 +55,8 @@ func (a *App) letSubscribe(set *connectors.Set, db *store.DB, folder string) err
 func eventOptions(set *connectors.Set, db *store.DB) events.Options {
 	return events.Options{
 		Catalogue: set.Triggers, Subscriptions: db, Invocations: db, Filters: jsonPaths{},
-		CheckURL: receiverURL(set.Events.AllowNetworks),
-		Limits:   events.Limits{FireAndForget: set.Events.FireAndForget, RequestResponse: set.Events.RequestResponse},
-	}
-}
-
-// receiverURL refuses at once what could never be delivered: an address where no receiver may be. Names are looked up when events are sent,
-// and held against the same networks then.
-func receiverURL(allow []netip.Prefix) func(text string) error {
-	return func(text string) error {
-		u, err := url.Parse(text)
-		if err != nil {
-			return errors.New("it is no URL")
-		}
-		at, err := netip.ParseAddr(u.Hostname())
-		if name := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
-			at, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
-		}
-		if err == nil && addresses.Permit(at, allow) != nil {
-			return errors.New("it leads to a private or special address; an operator lets receivers be there by triggers.allow_networks")
-		}
-		return nil
+		CheckReceiver: send.New(sendOptions(set)).Check,
+		Limits:        events.Limits{FireAndForget: set.Events.FireAndForget, RequestResponse: set.Events.RequestResponse},
 	}
 }
 

@@ -74,6 +74,7 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"what waits and what is dead is counted":              testTallies,
 		"of too many that are over the oldest go":             testRetireMany,
 		"old events go when nobody needs them":                testRetireEvents,
+		"JSON with an escaped NUL is kept as it came":         testEscapedNUL,
 		"a client of the API is kept, and shut out":           testClients,
 	} {
 		t.Run(name, func(t *testing.T) {

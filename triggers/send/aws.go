@@ -74,7 +74,7 @@ func owned(service string, key triggers.AccessKey) error {
 	return nil
 }
 
-func (c *cloud) check(ctx context.Context) error { return c.guard.checkHost(ctx, c.host) }
+func (c *cloud) hosts() []host { return []host{{c.service, c.host}} }
 
 func (c *cloud) close() { c.client.CloseIdleConnections() }
 

@@ -20,8 +20,8 @@ func (i *idler) Send(context.Context, triggers.Delivery) (triggers.Answer, error
 	<-i.let
 	return triggers.Answer{Status: 200}, nil
 }
-func (i *idler) check(context.Context) error { return nil }
-func (i *idler) close()                      { i.closed.Add(1) }
+func (i *idler) hosts() []host { return nil }
+func (i *idler) close()        { i.closed.Add(1) }
 
 // count is how many clients are kept.
 func (s *Senders) count() int {

@@ -21,14 +21,12 @@ import (
 const (
 	connectTimeout   = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
-	resolveTimeout   = 5 * time.Second
 )
 
-// guard opens sockets for subscriptions. A name is resolved first, and what it leads to is looked at when the socket is opened: a name that
-// answers with a public address when it is checked and with a private one when it is used does not pass.
+// guard opens sockets for subscriptions. What a name leads to is looked at when the socket is opened: one that answered with a public address
+// before, and answers with a private one then, does not pass.
 type guard struct {
-	allow  []netip.Prefix
-	lookup func(ctx context.Context, host string) ([]netip.Addr, error) // nil = the system's
+	allow []netip.Prefix
 }
 
 func (g guard) dialer() *net.Dialer {
@@ -52,15 +50,6 @@ func (g guard) transport(config *tls.Config, connections int) *http.Transport {
 	}
 }
 
-// checkURL says in clear text what is wrong with raw, down to the addresses that its host has now.
-func (g guard) checkURL(ctx context.Context, raw string, schemes ...string) error {
-	u, err := parse(raw, schemes...)
-	if err != nil {
-		return err
-	}
-	return g.checkHost(ctx, u.Hostname())
-}
-
 // parse reads a URL with a host. Its errors quote nothing but the scheme, because a URL may hold a password.
 func parse(raw string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
@@ -80,30 +69,20 @@ func parse(raw string, schemes ...string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkHost says which addresses of host would be refused, if any.
-func (g guard) checkHost(ctx context.Context, host string) error {
-	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
-	defer cancel()
-	all, err := g.resolve(ctx, host)
-	if err != nil {
-		return unanswered(ctx, host, err)
+// permit refuses a host that is written as an address where no receiver may be, or as a name of this machine. Other names are looked up when
+// they are dialled, and what they lead to is looked at then.
+func (g guard) permit(host string) error {
+	a, err := netip.ParseAddr(host)
+	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		a, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 	}
-	for _, a := range all {
-		if err := addresses.Permit(a, g.allow); err != nil {
-			return refusal(host, err)
-		}
+	if err != nil {
+		return nil //nolint:nilerr // it is a name
+	}
+	if err := addresses.Permit(a, g.allow); err != nil {
+		return refusal(host, err)
 	}
 	return nil
-}
-
-func (g guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a}, nil
-	}
-	if g.lookup != nil {
-		return g.lookup(ctx, host)
-	}
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
 // refusal is what the subscriber reads when an address is closed to it.

@@ -30,8 +30,8 @@ func TestAddressesThatAreRefused(t *testing.T) {
 		target := "http://" + host + ":" + port + "/secret-path?key=hunter22"
 		sub := subscriber(target)
 		for name, err := range map[string]error{
-			"check url": s.CheckURL(t.Context(), target), "check": s.Check(t.Context(), sub),
-			"send": func() error { _, err := s.Send(t.Context(), deliver(sub, "i")); return err }(),
+			"check": s.Check(sub),
+			"send":  func() error { _, err := s.Send(t.Context(), deliver(sub, "i")); return err }(),
 		} {
 			if !errors.Is(err, addresses.ErrRefused) || triggers.IsPermanent(err) || !strings.Contains(err.Error(), "allow_networks") {
 				t.Errorf("%s %s: got %v, want it refused in clear words", name, host, err)
@@ -50,8 +50,8 @@ func TestRefusalInWords(t *testing.T) {
 	const want = "169.254.169.254 is no address that events are sent to: address refused: 169.254.169.254 lies in 169.254.0.0/16; use a public address, or let the operator list the network under allow_networks"
 	s := send.New(send.Options{})
 	t.Cleanup(s.Close)
-	if err := s.CheckURL(t.Context(), "http://169.254.169.254/latest"); err == nil || err.Error() != want {
-		t.Errorf("check:\n got %v\nwant %s", err, want)
+	if err := s.Check(subscriber("http://169.254.169.254/latest")); err == nil || err.Error() != "httpConfig.url: "+want {
+		t.Errorf("check:\n got %v\nwant httpConfig.url: %s", err, want)
 	}
 	if _, err := s.Send(t.Context(), deliver(subscriber("http://169.254.169.254/latest"), "i")); err == nil || err.Error() != want {
 		t.Errorf("send:\n got %v\nwant %s", err, want)
@@ -102,7 +102,7 @@ func TestEveryDestinationIsGuarded(t *testing.T) {
 	s := send.New(send.Options{EventBridge: options})
 	t.Cleanup(s.Close)
 	for name, sub := range all {
-		if err := s.Check(t.Context(), sub); !errors.Is(err, addresses.ErrRefused) {
+		if err := s.Check(sub); !errors.Is(err, addresses.ErrRefused) {
 			t.Errorf("%s: check got %v, want it refused", name, err)
 		}
 		if _, err := s.Send(t.Context(), deliver(sub, "i")); !errors.Is(err, addresses.ErrRefused) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +50,7 @@ func newKafka(o Options, g guard, to *triggers.KafkaTopic) (*kafka, error) {
 		return nil, errors.New("sluice.destination.kafka: brokers and topic are needed")
 	}
 	for _, b := range to.Brokers {
-		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" {
+		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" || strings.ContainsAny(b, "@/?# ") {
 			return nil, errors.New("sluice.destination.kafka.brokers: one is not written as host:port")
 		}
 	}
@@ -90,14 +91,12 @@ func (k *kafka) dial(ctx context.Context, network, address string) (net.Conn, er
 	return conn, err
 }
 
-func (k *kafka) check(ctx context.Context) error {
+func (k *kafka) hosts() (all []host) {
 	for _, b := range k.to.Brokers {
-		host, _, _ := net.SplitHostPort(b)
-		if err := k.guard.checkHost(ctx, host); err != nil {
-			return fmt.Errorf("sluice.destination.kafka.brokers: %w", err)
-		}
+		name, _, _ := net.SplitHostPort(b)
+		all = append(all, host{"sluice.destination.kafka.brokers", name})
 	}
-	return nil
+	return all
 }
 
 func (k *kafka) close() { k.client.Close() }

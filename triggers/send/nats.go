@@ -68,12 +68,7 @@ func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	return s, err
 }
 
-func (s *jetStream) check(ctx context.Context) error {
-	if err := s.guard.checkHost(ctx, s.url.Hostname()); err != nil {
-		return fmt.Errorf("sluice.destination.nats.url: %w", err)
-	}
-	return nil
-}
+func (s *jetStream) hosts() []host { return []host{{"sluice.destination.nats.url", s.url.Hostname()}} }
 
 func (s *jetStream) close() {
 	s.mu.Lock()

@@ -40,8 +40,8 @@ var _ triggers.Batcher = (*Senders)(nil)
 // sender is what a file of this package implements. close is called once, when no send is under way.
 type sender interface {
 	triggers.Sender
-	// check resolves every address that the sender would dial.
-	check(ctx context.Context) error
+	// hosts are those that the sender would dial, by the member that names them.
+	hosts() []host
 	close()
 }
 
@@ -113,21 +113,38 @@ func (s *Senders) SendAll(ctx context.Context, all []triggers.Delivery) []error 
 	return errs
 }
 
-// Check says what is wrong with a subscription before anything is sent to it: what cannot be used, and which addresses are refused. The
-// text is for whoever made the subscription.
-func (s *Senders) Check(ctx context.Context, sub *triggers.Subscription) error {
+// host is a name or address that a member of a subscription leads to.
+type host struct{ member, name string }
+
+// Check says what is wrong with a subscription before it is kept: what cannot be used, and an address where no receiver may be. It dials nothing and
+// looks no name up, so that it may be called in a transaction. The text is for whoever makes the subscription, and quotes none of its secrets.
+func (s *Senders) Check(sub *triggers.Subscription) error {
 	hidden := secretsOf(sub)
-	made, err := s.build(sub, hidden)
-	if err != nil {
-		return hidden.hide(err)
+	if sub.HTTP != nil && sub.Receiver() != "http" { // it is not used now, and shown all the same
+		made, err := newHTTP(s.options, s.guard, sub, hidden)
+		if err := s.settled(made, err); err != nil {
+			return hidden.hide(err)
+		}
 	}
-	defer made.close()
-	return hidden.hide(made.check(ctx))
+	if sub.Type != triggers.TypeHTTP && sub.Type != triggers.TypeEventBridge { // nothing is sent there
+		return nil
+	}
+	made, err := s.build(sub, hidden)
+	return hidden.hide(s.settled(made, err))
 }
 
-// CheckURL says whether url is an address that a receiver of HTTP may have: http or https, and no host inside.
-func (s *Senders) CheckURL(ctx context.Context, url string) error {
-	return s.guard.checkURL(ctx, url, "https", "http")
+// settled closes a sender that was made to be looked at, and says what is wrong with it.
+func (s *Senders) settled(made sender, err error) error {
+	if err != nil {
+		return err
+	}
+	defer made.close()
+	for _, h := range made.hosts() {
+		if err := s.guard.permit(h.name); err != nil {
+			return fmt.Errorf("%s: %w", h.member, err)
+		}
+	}
+	return nil
 }
 
 // Redact blanks the secrets of sub in text that came from its receiver, before anybody keeps it.

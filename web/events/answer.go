@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/internal/fault"
 	"sluice/web/collection"
@@ -106,7 +107,11 @@ func (v *visit) text() ([]byte, error) {
 	return text, nil
 }
 
+// decode reads JSON in UTF-8: encoding/json takes other bytes too, which a part that is kept as it came would bring to where nobody takes them.
 func decode(text []byte, into any) error {
+	if !utf8.Valid(text) {
+		return bad("the body is not UTF-8")
+	}
 	err := json.Unmarshal(text, into)
 	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is {
 		field := wrong.Field

@@ -67,7 +67,7 @@ func (a *API) check(s *triggers.Subscription) error {
 		return err
 	}
 	if s.HTTP != nil {
-		if err := a.checkHTTP(s.HTTP); err != nil {
+		if err := checkHTTP(s.HTTP); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,15 @@ func (a *API) check(s *triggers.Subscription) error {
 			return bad("eventBridgeConfig.awsRegion must be a region such as us-east-1")
 		}
 	}
-	return a.checkExtension(&s.Sluice)
+	if err := checkExtension(&s.Sluice); err != nil {
+		return err
+	}
+	if a.CheckReceiver != nil {
+		if err := a.CheckReceiver(s); err != nil {
+			return bad("%s", err)
+		}
+	}
+	return nil
 }
 
 func (a *API) checkFilter(filter *string) error {
@@ -112,8 +120,8 @@ func checkSecrets(s *triggers.Subscription) error {
 	return nil
 }
 
-func (a *API) checkHTTP(c *triggers.HTTPConfig) error {
-	if err := a.checkURL("httpConfig.url", c.URL); err != nil {
+func checkHTTP(c *triggers.HTTPConfig) error {
+	if err := checkURL("httpConfig.url", c.URL); err != nil {
 		return err
 	}
 	switch {
@@ -130,7 +138,7 @@ func (a *API) checkHTTP(c *triggers.HTTPConfig) error {
 }
 
 // checkURL does not repeat a URL, because clients put keys into them.
-func (a *API) checkURL(member, text string) error {
+func checkURL(member, text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
@@ -143,11 +151,6 @@ func (a *API) checkURL(member, text string) error {
 		return bad("%s holds a user or a password, which every reader of the subscription would see: use basicAuthConfig", member)
 	case u.Fragment != "":
 		return bad("%s has a part behind #, which is never sent", member)
-	}
-	if a.CheckURL != nil {
-		if err := a.CheckURL(text); err != nil {
-			return bad("%s: %s", member, err)
-		}
 	}
 	return nil
 }

@@ -74,11 +74,11 @@ type Options struct {
 	Filters       Filters
 	Bearers       Bearers
 	Limits        Limits
-	// CheckURL says in a sentence why no events may be sent to a URL; nil: they may go anywhere. It is called in a transaction of the store,
-	// and so must not look names up.
-	CheckURL func(url string) error
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger
+	// CheckReceiver says in a sentence why nothing could be sent to a subscription with its secrets, and quotes none of them; nil: everything can. It
+	// is called in a transaction of the store, and so must not look names up.
+	CheckReceiver func(s *triggers.Subscription) error
+	Now           func() time.Time // nil: time.Now
+	Log           *slog.Logger
 }
 
 // API answers requests. It is an http.Handler.
@@ -172,13 +172,8 @@ func (a *API) answer(v *visit) error {
 	}
 	methods := operations[path]
 	if methods == nil {
-		var first string
-		if first, v.id, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/"); v.id != "" {
-			id, rest, more := strings.Cut(v.id, "/")
-			path, v.id = "/"+first+"/{id}", id
-			if more {
-				path += "/" + rest
-			}
+		if path, v.id, found = withoutID(path); !found {
+			return notFound()
 		}
 		if methods = operations[path]; methods == nil {
 			return notFound()

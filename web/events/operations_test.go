@@ -153,7 +153,14 @@ func TestTriggersAreListed(t *testing.T) {
 	for query, want := range map[string]string{"?format=xml": "json-schema or avro", "?of=all": "input or output", "?of=output": "nobody waits for an answer"} {
 		h.ask(http.MethodGet, "/beta/triggers/"+created+"/schema"+query, "", 400, want)
 	}
-	h.ask(http.MethodGet, "/beta/triggers/nobody/schema", "", 404, "")
+	for _, id := range []string{"idn%3Aidentity-created", "idn%3aidentity%2Dcreated"} {
+		h.ask(http.MethodGet, "/beta/triggers/"+id+"/schema", "", 200, `"$ref":"#/definitions/record:`)
+		h.ask(http.MethodGet, "/triggers/v1/"+id+"/schema?format=avro", "", 200, `"type":"record"`)
+	}
+	for _, id := range []string{"nobody", "idn%253Aidentity-created", "%00", "%FF", "a%2Fb"} {
+		h.ask(http.MethodGet, "/beta/triggers/"+id+"/schema", "", 404, "")
+		h.ask(http.MethodGet, "/beta/trigger-invocations/"+id, "", 404, "")
+	}
 }
 
 func TestFilterIsValidated(t *testing.T) {
@@ -168,5 +175,23 @@ func TestFilterIsValidated(t *testing.T) {
 	}
 	for body, want := range map[string]string{`{"input":{}}`: "filter is required", `{"filter":"$"}`: "input is required", `{"input":[],"filter":"$"}`: "input must be an object"} {
 		h.ask(http.MethodPost, "/trigger-subscriptions/v1/validate-filter", body, 400, want)
+	}
+}
+
+// What is not UTF-8 is kept by no PostgreSQL.
+func TestBodiesAreUTF8(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	at := "/beta/trigger-subscriptions/" + h.create(overHTTP("a", approver, `{"url":"https://a.example"}`))
+	for _, c := range []struct{ method, target, body string }{
+		{http.MethodPost, "/beta/trigger-invocations/test", `{"triggerId":"` + approver + `","contentJson":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-invocations/test", `{"triggerId":"` + approver + `","contentJson":{},"input":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-invocations/i/complete", `{"secret":"s","output":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-invocations/start", `{"triggerId":"` + approver + `","input":{"x":"BAD"}}`},
+		{http.MethodPost, "/beta/trigger-subscriptions", `{"name":"b","triggerId":"idn:identity-created","type":"WORKFLOW","workflowConfig":{"x":"BAD"}}`},
+		{http.MethodPut, at, `{"httpConfig":{"url":"https://a.example"},"workflowConfig":{"x":"BAD"}}`},
+		{http.MethodPatch, at, `[{"op":"add","path":"/workflowConfig","value":"BAD"}]`},
+	} {
+		h.ask(c.method, c.target, strings.Replace(c.body, "BAD", "a\xff\xfe", 1), 400, "the body is not UTF-8")
 	}
 }

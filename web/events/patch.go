@@ -1,6 +1,7 @@
 package events
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -19,66 +20,71 @@ const (
 // patchable are the members that a client may patch; sluice is ours.
 var patchable = []string{"name", "description", "enabled", "type", "filter", "responseDeadline", "httpConfig", "eventBridgeConfig", "workflowConfig", "sluice"}
 
-// step is one operation of a patch.
-type step struct {
-	Op   string  `json:"op"`
-	Path *string `json:"path"`
-	From *string `json:"from"`
-}
-
 // patchSubscription runs a JSON Patch on the subscription as it is stored, because clients put new secrets into it so.
 func (a *API) patchSubscription(v *visit) error {
 	text, err := v.text()
 	if err != nil {
 		return err
 	}
-	var steps []step
-	if err := decode(text, &steps); err != nil {
+	// The patch that is looked at is the one that is applied. Read a second time, by other rules of which member counts, it could be another.
+	var patch jsonpatch.Patch
+	if err := decode(text, &patch); err != nil {
 		return err
 	}
-	if err := checkSteps(steps); err != nil {
+	if err := checkPatch(patch); err != nil {
 		return err
 	}
-	patch, err := jsonpatch.DecodePatch(text)
-	if err != nil {
-		return bad("the patch cannot be read")
-	}
-	return a.change(v, func(s *triggers.Subscription) error {
-		return apply(s, patch, steps)
-	})
+	return a.change(v, func(s *triggers.Subscription) error { return apply(s, patch) })
 }
 
-func checkSteps(steps []step) error {
-	if len(steps) > mostOperations {
+func checkPatch(patch jsonpatch.Patch) error {
+	if len(patch) > mostOperations {
 		return bad("the patch has more than %d operations", mostOperations)
 	}
-	for i, s := range steps {
-		if !slices.Contains([]string{"add", "remove", "replace", "move", "copy"}, s.Op) {
-			return bad("operation %d: op must be add, remove, replace, move or copy", i+1)
-		}
-		paths := []*string{s.Path}
-		if s.Op == "move" || s.Op == "copy" {
-			paths = append(paths, s.From)
-		}
-		for _, path := range paths {
-			if path == nil {
-				return bad("operation %d: path is required, and from where op is move or copy", i+1)
-			}
-			first, _, _ := strings.Cut(strings.TrimPrefix(*path, "/"), "/")
-			switch {
-			case first == "id" || first == "triggerId":
-				return bad("operation %d: %s cannot be changed", i+1, first)
-			case !strings.HasPrefix(*path, "/") || !slices.Contains(patchable, first):
-				return bad("operation %d: only %s can be patched", i+1, strings.Join(patchable, ", "))
-			}
+	for i, op := range patch {
+		if err := checkOperation(i+1, op); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// apply runs a patch on a subscription with its secrets.
-func apply(s *triggers.Subscription, patch jsonpatch.Patch, steps []step) error {
-	before, err := document(s)
+func checkOperation(number int, op jsonpatch.Operation) error {
+	kind := op.Kind()
+	if !slices.Contains([]string{"add", "remove", "replace", "move", "copy"}, kind) {
+		return bad("operation %d: op must be add, remove, replace, move or copy", number)
+	}
+	if _, err := op.ValueInterface(); err != nil && (kind == "add" || kind == "replace") {
+		return bad("operation %d: value is required", number)
+	}
+	places := []func() (string, error){op.Path}
+	if kind == "move" || kind == "copy" {
+		places = append(places, op.From)
+	}
+	for _, place := range places {
+		path, err := place()
+		if err != nil {
+			return bad("operation %d: path is required, and from where op is move or copy, as texts", number)
+		}
+		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		switch {
+		case first == "id" || first == "triggerId":
+			return bad("operation %d: %s cannot be changed", number, first)
+		case !strings.HasPrefix(path, "/") || !slices.Contains(patchable, first):
+			return bad("operation %d: only %s can be patched", number, strings.Join(patchable, ", "))
+		}
+	}
+	return nil
+}
+
+// apply runs a patch on a subscription in which a text of chance stands for each secret. One that comes to stand where another secret has its
+// place becomes its secret again. So whatever a patch does, it moves no secret to where it shows, and cannot tell whether a guess is right.
+func apply(s *triggers.Subscription, patch jsonpatch.Patch) error {
+	veiled, secrets, err := veil(s)
+	if err != nil {
+		return err
+	}
+	before, err := document(veiled)
 	if err != nil {
 		return err
 	}
@@ -87,10 +93,6 @@ func apply(s *triggers.Subscription, patch jsonpatch.Patch, steps []step) error 
 	after, err := patch.ApplyWithOptions(before, options)
 	if err != nil {
 		return bad("the patch cannot be applied: one of its paths leads to nothing that is there")
-	}
-	had, err := s.Clone()
-	if err != nil {
-		return err
 	}
 	var w written
 	if err := decode(after, &w); err != nil {
@@ -102,13 +104,36 @@ func apply(s *triggers.Subscription, patch jsonpatch.Patch, steps []step) error 
 	if w.Sluice == nil { // it was removed
 		w.Sluice = &triggers.Extension{}
 	}
-	if err := w.onto(s); err != nil {
+	if err := w.onto(veiled); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(steps, func(s step) bool { return s.Op == "move" || s.Op == "copy" }) && shows(s, had.TakeSecrets()) {
+	there := veiled.TakeSecrets()
+	for name, text := range there {
+		if secret, stood := secrets[text]; stood {
+			there[name] = secret
+		}
+	}
+	if shows(veiled, secrets) {
 		return bad("the patch would bring a secret to where everybody sees it")
 	}
+	veiled.PutSecrets(there)
+	*s = *veiled
 	return nil
+}
+
+// veil is a copy of a subscription with a text of chance in place of each secret, and the secrets by those texts.
+func veil(s *triggers.Subscription) (veiled *triggers.Subscription, secrets map[string]string, err error) {
+	if veiled, err = s.Clone(); err != nil {
+		return nil, nil, err
+	}
+	secrets = map[string]string{}
+	texts := veiled.TakeSecrets()
+	for name, secret := range texts {
+		texts[name] = rand.Text()
+		secrets[texts[name]] = secret
+	}
+	veiled.PutSecrets(texts)
+	return veiled, secrets, nil
 }
 
 // document is a subscription as a patch sees it: a member that can be patched is there, if only as null, so that it can be replaced.
@@ -129,14 +154,9 @@ func document(s *triggers.Subscription) ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// shows tells whether one of the secrets is anywhere in what is shown of a subscription.
+// shows tells whether a text that stands for a secret is anywhere in a subscription whose secrets were taken out.
 func shows(s *triggers.Subscription, secrets map[string]string) bool {
-	shown, err := s.Clone()
-	if err != nil {
-		return true
-	}
-	shown.TakeSecrets()
-	text, err := json.Marshal(shown)
+	text, err := json.Marshal(s)
 	if err != nil {
 		return true
 	}
@@ -145,12 +165,8 @@ func shows(s *triggers.Subscription, secrets map[string]string) bool {
 		return true
 	}
 	return holds(tree, func(text string) bool {
-		for _, secret := range secrets {
-			if secret != "" && secret == text {
-				return true
-			}
-		}
-		return false
+		_, is := secrets[text]
+		return is
 	})
 }
 

@@ -61,7 +61,15 @@ func TestPatchIsRefused(t *testing.T) {
 		`[{"op":"copy","from":"/httpConfig/basicAuthConfig/password","path":"/name"}]`:        "would bring a secret to where everybody sees it",
 		`[{"op":"copy","from":"/httpConfig/bearerTokenAuthConfig","path":"/workflowConfig"}]`: "would bring a secret to where everybody sees it",
 		`[{"op":"move","from":"/httpConfig/basicAuthConfig","path":"/workflowConfig"},{"op":"copy","from":"/workflowConfig/password","path":"/description"}]`: "would bring a secret",
-		`[{"op":"copy","from":"/id","path":"/description"}]`:                                                 "id cannot be changed",
+		`[{"op":"copy","OP":"add","from":"/httpConfig/bearerTokenAuthConfig/bearerToken","path":"/description","value":"x"}]`:                                 "would bring a secret",
+		`[{"op":"copy","from":"/httpConfig/bearerTokenAuthConfig/bearerToken","path":"/httpConfig/URL"}]`:                                                     "would bring a secret",
+		`[{"op":"test","OP":"add","path":"/httpConfig/bearerTokenAuthConfig/bearerToken","value":"planted-token"}]`:                                           "op must be",
+		`[{"op":"add","path":"/name","PATH":"/filter","path":"/id","value":"x"}]`:                                                                             "id cannot be changed",
+		`[{"OP":"add","path":"/name","value":"x"}]`:                                                                                                           "op must be",
+		`[{"op":"add","path":"/name"}]`:                      "operation 1: value is required",
+		`[null]`:                                             "op must be",
+		`[{"op":"add","path":7,"value":"x"}]`:                "path is required",
+		`[{"op":"copy","from":"/id","path":"/description"}]`: "id cannot be changed",
 		`[` + strings.Repeat(`{"op":"remove","path":"/filter"},`, 100) + `{"op":"remove","path":"/filter"}]`: "more than 100 operations",
 	} {
 		h.ask(http.MethodPatch, at, patch, 400, want)
@@ -71,5 +79,20 @@ func TestPatchIsRefused(t *testing.T) {
 	h.ask(http.MethodPatch, at, doubled, 400, "cannot be applied")
 	if s := &h.store.subscriptions[0]; s.Name != "a" || s.Description != nil || *s.HTTP.Basic.Password != planted[0] {
 		t.Errorf("a refused patch has left %+v", s)
+	}
+}
+
+// Whether a guess is right is not to be told from what is answered.
+func TestPatchTellsNothingOfAGuess(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	at := "/beta/trigger-subscriptions/" + h.create(overHTTP("a", created, strings.Replace(secretConfig, "planted-token", "guessed", 1)))
+	for _, guess := range []string{"guessed", "not-that"} {
+		h.ask(http.MethodPatch, at, `[{"op":"copy","from":"/name","path":"/name"},{"op":"add","path":"/description","value":"`+guess+`"}]`, 200, `"description":"`+guess+`"`)
+	}
+	h.ask(http.MethodPatch, at, `[{"op":"add","path":"/sluice/headers","value":[{"name":"X-A","value":null}]},
+		{"op":"copy","from":"/httpConfig/bearerTokenAuthConfig/bearerToken","path":"/sluice/headers/0/value"}]`, 200, `"value":null`)
+	if s := &h.store.subscriptions[0]; *s.HTTP.Bearer.Token != "guessed" || *s.Sluice.Headers[0].Value != "guessed" {
+		t.Errorf("the secret is not where the patch has brought it: %q, %q", *s.HTTP.Bearer.Token, *s.Sluice.Headers[0].Value)
 	}
 }

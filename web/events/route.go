@@ -3,8 +3,10 @@ package events
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // route splits a path into the version and what follows it: /beta/triggers and /triggers/v1 are both /triggers.
@@ -24,6 +26,22 @@ func route(path string) (version, rest string, found bool) {
 		return version, "/" + first + "/" + rest, true
 	}
 	return version, "/" + first, true
+}
+
+// withoutID takes the id, which is the second segment, out of a path. Clients escape the colon of a trigger's id, or leave it. What no database keeps
+// is nobody's id.
+func withoutID(path string) (without, id string, found bool) {
+	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	segment, more, deeper := strings.Cut(rest, "/")
+	id, err := url.PathUnescape(segment)
+	if err != nil || id == "" || !utf8.ValidString(id) || strings.Contains(id, "\x00") {
+		return "", "", false
+	}
+	without = "/" + first + "/{id}"
+	if deeper {
+		without += "/" + more
+	}
+	return without, id, true
 }
 
 func (a *API) wrongMethod(v *visit, methods map[string]operation) error {
