@@ -50,6 +50,12 @@ func TestReseal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if names, err := with(labels{"new"}).Unopened(ctx); len(names) != 2 || err != nil {
+			t.Errorf("without the old key: got %q that cannot be opened, %v, want 2", names, err)
+		}
+		if names, err := old.Unopened(ctx); len(names) != 0 || err != nil {
+			t.Errorf("with the key: got %q that cannot be opened, %v, want none", names, err)
+		}
 		if _, err := with(labels{"new"}).Reseal(ctx, labels{"new"}.newest); err == nil || strings.Contains(err.Error(), token) {
 			t.Errorf("without the old key: got %v, want an error without the secret", err)
 		}

@@ -39,6 +39,7 @@ type App struct {
 	writes    *writes        // nil: there is no database
 	node      *aggregateNode // nil: there is no database
 	delivers  *delivering    // nil: there is no database
+	unopened  string         // what an operator should know of secrets that no key opens; ""
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
 	halt      context.CancelCauseFunc // ends every call at once

@@ -77,8 +77,11 @@ func (a *App) readiness() readiness {
 		r.Notes = append(r.Notes, fmt.Sprintf("the breaker of connection %s, group %s, is %s", b.Connection, b.Group, b.State))
 	}
 	store, note := a.database.ready()
-	if r.Store = store; note != "" {
-		r.Notes = append(r.Notes, note)
+	r.Store = store
+	for _, note := range []string{note, a.unopened} {
+		if note != "" {
+			r.Notes = append(r.Notes, note)
+		}
 	}
 	r.Ready = len(r.Reasons) == 0
 	return r

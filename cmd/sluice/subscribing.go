@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"sluice/connectors"
 	"sluice/internal/seal"
@@ -35,6 +37,9 @@ func (a *App) letSubscribe(set *connectors.Set, db *store.DB, folder string) err
 	if err != nil {
 		return err
 	}
+	if err := a.lookForKeys(db); err != nil {
+		return err
+	}
 	e := set.Events
 	tokens := oauth.New(oauth.Options{Clients: db, Keys: keys, Tenant: tenant, TTL: e.Token, Calls: e.Calls, Window: e.Window, Log: a.log})
 	options := eventOptions(set, db)
@@ -50,6 +55,23 @@ func (a *App) letSubscribe(set *connectors.Set, db *store.DB, folder string) err
 	}))
 	return nil
 }
+
+// lookForKeys tells an operator of subscriptions whose secrets none of the keys opens: nothing can be delivered to them.
+func (a *App) lookForKeys(db *store.DB) error {
+	ctx, cancel := context.WithTimeout(context.Background(), sealsWithin)
+	defer cancel()
+	names, err := db.Unopened(ctx)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	a.unopened = fmt.Sprintf("nothing is delivered to %d subscriptions, because no key opens their secrets: put the key back that sealed them, in seal.key or triggers.seal, and start again; or delete them and make them anew",
+		len(names))
+	a.log.Error(a.unopened, "subscriptions", names)
+	return nil
+}
+
+// sealsWithin is how long a start waits for a look at the database.
+const sealsWithin = 10 * time.Second
 
 // eventOptions are what the API and the command line manage subscriptions by.
 func eventOptions(set *connectors.Set, db *store.DB) events.Options {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -143,7 +144,11 @@ func kindOf(kind string) string {
 
 // page answers with the part of a collection that is asked for.
 func page[T any](v *visit, fields []collection.Field[T], all func() ([]T, error), show func(T) any) error {
-	q, err := collection.Read(v.URL.Query(), fields)
+	values, err := url.ParseQuery(v.URL.RawQuery) // what cannot be read must not be as if it had not been said
+	if err != nil {
+		return bad("the query cannot be read: %s; in a value write %%3B for a semicolon and %%25 for a per cent sign", err)
+	}
+	q, err := collection.Read(values, fields)
 	if err != nil {
 		return bad("%s", err)
 	}

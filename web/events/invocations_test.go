@@ -111,4 +111,7 @@ func TestInvocationsAreShownAsAtSailPoint(t *testing.T) {
 		}
 	}
 	h.ask(http.MethodGet, "/beta/trigger-invocations/status?filters=type+eq+%22TEST%22", "", 400, "cannot be filtered by here")
+	for _, query := range []string{`filters=type+eq+"a;b"`, `filters=type+eq+"a%zz"`, "sorters=created;drop"} {
+		h.ask(http.MethodGet, "/beta/trigger-invocations/status?"+query, "", 400, "the query cannot be read")
+	}
 }
