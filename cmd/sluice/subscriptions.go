@@ -118,7 +118,7 @@ func subscriptionText(env environment, name string) ([]byte, error) {
 
 func subscriptionsPauseCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "pause ID",
+		Use:   "pause NAME|ID",
 		Short: "Keep a subscription's events until it is resumed",
 		Long: `Keep what is to be delivered to a subscription until sluice subscriptions resume. Nothing is lost meanwhile, as it is where enabled is false:
 then events are not even kept.`,
@@ -134,7 +134,7 @@ then events are not even kept.`,
 
 func subscriptionsResumeCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "resume ID",
+		Use:   "resume NAME|ID",
 		Short: "Deliver again, whoever paused the subscription",
 		Args:  cobra.ExactArgs(1),
 	}
@@ -148,7 +148,11 @@ func subscriptionsResumeCommand(env environment) *cobra.Command {
 // changePause pauses a subscription; nil resumes it.
 func changePause(ctx context.Context, env environment, where databaseChoice, id string, pause *triggers.Pause) error {
 	return withStore(ctx, where, func(db *store.DB) error {
-		s, err := db.ChangeSubscription(ctx, id, func(s *triggers.Subscription, _ []triggers.Subscription) error {
+		named, err := subscriptionNamed(ctx, db, id)
+		if err != nil {
+			return err
+		}
+		s, err := db.ChangeSubscription(ctx, named.ID, func(s *triggers.Subscription, _ []triggers.Subscription) error {
 			s.Sluice.Paused = pause
 			return nil
 		})
