@@ -73,7 +73,7 @@ func subscriptionsListCommand(env environment) *cobra.Command {
 
 func subscriptionsShowCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show ID",
+		Use:   "show NAME|ID",
 		Short: "Show a subscription as JSON, without its secrets, and what stands where",
 		Long: `Show a subscription as JSON, without its secrets. counts says how many invocations are waiting, asked (the receiver has them, and is to complete
 them) and dead, and how many events the filter did not let through; lastFilteredOut has the last of those, with the reason.`,

@@ -33,7 +33,7 @@ type subscriptionTest struct {
 
 func subscriptionsTestCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test ID",
+		Use:   "test NAME|ID",
 		Short: "Send a test to a subscription, and say what came of it",
 		Long: `Make a test invocation, as POST /beta/trigger-invocations/test does, wait for its outcome, and print each attempt. The payload is the trigger's
 example, or that of --input. A subscription that is paused or disabled can be tested, too. It is sent by a sluice serve on the same database, as all
