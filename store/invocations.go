@@ -107,6 +107,7 @@ func (db *DB) Attempts(ctx context.Context, invocation int64) (all []triggers.At
 // subscriptions; none: all. It returns what was made; none is there where nobody subscribes.
 func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.RawMessage, only []string) (made []triggers.Invocation, subscribed bool, err error) {
 	err = db.tell(ctx, "test trigger "+trigger, func(t tx) error {
+		made, subscribed = nil, false
 		all, err := subscriptions(ctx, t)
 		if err != nil {
 			return err

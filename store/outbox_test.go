@@ -199,3 +199,37 @@ func TestExpireOfDeleted(t *testing.T) {
 		}
 	})
 }
+
+// A transaction that the database ends, because two wait for each other, is done again from its beginning, and counts nothing twice.
+func TestDeadlockIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.Postgres(t))
+	for _, id := range []string{"a", "b", "c"} {
+		subscribe(t, db, triggers.Subscription{ID: id})
+	}
+	for _, plant := range []string{
+		"CREATE SEQUENCE tries", // which no rollback takes back
+		`CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('tries') < 3 THEN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END IF;
+			RETURN NEW; END $$`,
+		"CREATE TRIGGER deadlock BEFORE INSERT ON invocations FOR EACH ROW EXECUTE FUNCTION deadlock()",
+	} {
+		if err := db.Exec(t.Context(), plant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, _, err := db.Invoke(t.Context(), "t", []byte("{}"), nil, nil)
+	if err != nil || len(made) != 3 {
+		t.Fatalf("test: got %d, %v, want 3", len(made), err)
+	}
+	all, err := db.Invocations(t.Context(), triggers.Query{})
+	if err != nil || len(all) != 3 {
+		t.Errorf("invocations: got %d, %v, want 3", len(all), err)
+	}
+	if err := db.Exec(t.Context(), "ALTER SEQUENCE tries INCREMENT -1 MAXVALUE 2 RESTART 2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := db.Invoke(t.Context(), "t", []byte("{}"), nil, nil); err == nil {
+		t.Error("a deadlock that comes again and again: got none, want it in the end")
+	}
+}

@@ -98,6 +98,12 @@ func (e *postgresEngine) hasTable(ctx context.Context, name string) (found bool,
 	return found, err
 }
 
+// inTheWay: a deadlock, or a failed serialization.
+func (e *postgresEngine) inTheWay(err error) bool {
+	var of *pgconn.PgError
+	return errors.As(err, &of) && (of.Code == "40P01" || of.Code == "40001")
+}
+
 // explain says what to do about an error of the server.
 func (e *postgresEngine) explain(err error) error {
 	var of *pgconn.PgError

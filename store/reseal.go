@@ -11,6 +11,14 @@ type Resealed struct {
 	Sealed int // of those: sealed again
 }
 
+// Sealed counts the subscriptions that have secrets.
+func (db *DB) Sealed(ctx context.Context) (rows int64, err error) {
+	err = db.read("count sealed secrets", func(t tx) error {
+		return t.one(ctx, "SELECT count(*) FROM subscriptions WHERE sealed <> ''", nil, &rows)
+	})
+	return rows, err
+}
+
 // Reseal seals every secret again that newest says was sealed with an old key. It is one transaction, so that either all old keys can go
 // afterwards, or none. A row that no key opens ends it.
 func (db *DB) Reseal(ctx context.Context, newest func(sealed string) bool) (done Resealed, err error) {

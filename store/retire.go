@@ -114,6 +114,7 @@ func (db *DB) retireEvents(ctx context.Context, keep time.Duration) (retired int
 	for err == nil {
 		var n int64
 		err = db.write(ctx, "retire events", func(t tx) error {
+			n = 0
 			now, err := db.now(ctx, t)
 			if err != nil {
 				return err

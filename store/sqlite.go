@@ -103,6 +103,9 @@ func (e *sqliteEngine) hasTable(ctx context.Context, name string) (bool, error) 
 	return n > 0, err
 }
 
+// inTheWay is never: transactions stand in line.
+func (e *sqliteEngine) inTheWay(error) bool { return false }
+
 // explain says what to do about an error of the disk.
 func (e *sqliteEngine) explain(err error) error {
 	var of *sqlite.Error

@@ -119,9 +119,16 @@ func (db *DB) now(ctx context.Context, t tx) (time.Time, error) {
 	return db.engine.now(ctx, t)
 }
 
-// write runs work in a transaction of its own. It is undone when work returns an error or panics.
+// mostTries is how often a transaction is begun that the database ends because others stood in its way.
+const mostTries = 5
+
+// write runs work in a transaction of its own. It is undone when work returns an error or panics. It may run again from its beginning, when
+// two transactions wait for each other and the database has ended this one, so that what it gathers must be gathered anew.
 func (db *DB) write(ctx context.Context, what string, work func(tx) error) error {
 	err := db.engine.write(ctx, work)
+	for n := 1; n < mostTries && ctx.Err() == nil && db.engine.inTheWay(err); n++ {
+		err = db.engine.write(ctx, work)
+	}
 	if err == nil {
 		db.trouble.succeeded(time.Now())
 		return nil

@@ -20,6 +20,7 @@ func (db *DB) Touch(ctx context.Context, scope aggregation.Scope, ids ...string)
 		}
 	}
 	err = db.write(ctx, "touch accounts", func(t tx) error {
+		touched = 0
 		for some := range slices.Chunk(spellings, mostRows) {
 			if _, err := t.exec(ctx, `UPDATE staged SET row_hash = '' WHERE run IN (SELECT r.id FROM runs r JOIN scopes s ON s.id = r.scope
 				WHERE s.connection = ? AND s.resource = ? AND r.state <> 'completed') AND row_hash <> '' AND id IN (`+marks(len(some))+")",

@@ -41,6 +41,8 @@ type engine interface {
 	enqueue(ctx context.Context, t tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 	worker(config *river.Config) (queueClient, error)
 	explain(err error) error
+	// inTheWay tells whether a transaction was ended for the sake of another one, and may well be done when it is tried again.
+	inTheWay(err error) bool
 	where() string
 	backup(ctx context.Context, path string) error
 	// watch rings when another process may have written something to deliver; notify is what that one does in its transaction.

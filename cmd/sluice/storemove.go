@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
@@ -28,6 +29,17 @@ type moved struct {
 	To     string           `json:"to"`
 	Tables map[string]int64 `json:"tables"` // rows of each
 	Rows   int64            `json:"rows"`
+	Sealed int64            `json:"sealed"` // subscriptions with secrets
+}
+
+// advice says what is to be done after a move.
+func (m moved) advice(folder string) string {
+	text := "now name the new one in sluice.yaml, as in database: ${env:DATABASE_URL}, and start sluice serve\n"
+	if m.Sealed > 0 {
+		text = fmt.Sprintf("%s with secrets: they open with the key that they were sealed with alone; unless triggers.seal has it already, put what %s holds there, as in seal: ${env:SEAL_KEYS}\n",
+			count(int(m.Sealed), "subscription"), filepath.Join(folder, sealFile)) + text
+	}
+	return text
 }
 
 func storeMoveCommand(env environment) *cobra.Command {
@@ -37,7 +49,7 @@ func storeMoveCommand(env environment) *cobra.Command {
 		Long: `Copy all that the SQLite database in the folder of --data holds to an empty PostgreSQL, and count both afterwards: the new one is
 whole or still empty. Stop serve first; while one has the folder in use, nothing is copied. The old database stays as it is, and runs that are
 under way go on in the new one. Then start serve
-with database naming the new one. As --to stands where everybody on the machine can read it, give a URL with a password in $` + moveVariable + `.
+with database naming the new one, and triggers.seal holding what seal.key in the folder does, if subscriptions have secrets. As --to stands where everybody on the machine can read it, give a URL with a password in $` + moveVariable + `.
 Exits with 1 when the new database is not empty or the old one has jobs that do not move, with 3 when one cannot be opened.`,
 		Args: cobra.NoArgs,
 	}
@@ -71,8 +83,8 @@ Exits with 1 when the new database is not empty or the old one has jobs that do 
 		case *output == asJSON:
 			return writeJSON(env.stdout, done)
 		}
-		_, err = fmt.Fprintf(env.stdout, "moved %s of %s from %s to %s, counted on both sides\nnow name the new one in sluice.yaml, as in database: ${env:DATABASE_URL}, and start sluice serve\n",
-			count(int(done.Rows), "row"), count(len(done.Tables), "table"), done.From, done.To)
+		_, err = fmt.Fprintf(env.stdout, "moved %s of %s from %s to %s, counted on both sides\n%s",
+			count(int(done.Rows), "row"), count(len(done.Tables), "table"), done.From, done.To, done.advice(*data))
 		return err
 	}
 	return cmd
@@ -104,7 +116,8 @@ func move(ctx context.Context, old, fresh store.Options, progress io.Writer) (mo
 	case err != nil:
 		return moved{}, err
 	}
-	return done, nil
+	done.Sealed, err = to.Sealed(ctx)
+	return done, err
 }
 
 // moveProgress shows how far a move is: one bar for all tables on a terminal, a line for each table elsewhere.
