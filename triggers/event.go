@@ -1,4 +1,4 @@
-// Package triggers is about facts: what an event is, which kinds of events there are, and later who is told of them. Everybody makes events,
+// Package triggers is about facts: what an event is, which kinds of events there are, and who is told of them. Everybody makes events,
 // and nobody need know who acts on them, so this package lies at the bottom of the house and imports nothing of ours but internal/fault and
 // internal/strict.
 //
@@ -17,7 +17,7 @@ type Event struct {
 	ID      string          // at most 64 characters; equal for the same fact
 	Tenant  string          // "" where there is one
 	Type    string          // a trigger's id, one of those below or of a custom trigger
-	Source  string          // the connection
+	Source  string          // the connection; of events of users' own who says so: a client's name, cli, or what they like; sluice of its own
 	Subject string          // the native id of whom it is about; events of one subject are told in order
 	Time    time.Time       // when it was found, UTC, in whole microseconds (the databases keep no more)
 	Data    json.RawMessage // the trigger's input, as its schema says

@@ -150,6 +150,12 @@ func (a *App) warn(set *connectors.Set) {
 	if host, _, err := net.SplitHostPort(set.Admin.Address); err == nil && !set.Admin.Off && !onLoopback(host) {
 		a.log.Warn("the admin listener asks for no key and others can reach it: let only operators' networks through", "address", set.Admin.Address)
 	}
+	if a.delivers == nil || set.Events.URL != "" || set.Listeners["main"] == nil {
+		return
+	}
+	if host, _, err := net.SplitHostPort(set.Listeners["main"].Address); err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		a.log.Warn("receivers that answer later are told to call an address that is nobody's: say in triggers.url how they reach this Sluice", "address", set.Listeners["main"].Address)
+	}
 }
 
 // Address returns the address that a listener is bound to, "" when there is none of this name.

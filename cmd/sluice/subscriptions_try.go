@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,7 +158,9 @@ func whyFiltered(s *triggers.Subscription, payload json.RawMessage) string {
 		return err.Error()
 	}
 	var doc any
-	if err := json.Unmarshal(payload, &doc); err != nil {
+	from := json.NewDecoder(bytes.NewReader(payload))
+	from.UseNumber() // as what is delivered is read
+	if err := from.Decode(&doc); err != nil {
 		return "the payload is no JSON"
 	}
 	return compiled.Explain(doc)

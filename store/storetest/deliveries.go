@@ -304,6 +304,17 @@ func testReplay(t *testing.T, b *bench) {
 	}
 }
 
+// What Sluice knows no way to is listed, and gets nothing that could only become a dead letter.
+func testNoWay(t *testing.T, b *bench) {
+	b.subscribe("s")
+	b.subscribe("w", func(s *triggers.Subscription) { s.Type = "WORKFLOW" })
+	b.tell("a1")
+	all, err := b.db.Invocations(t.Context(), triggers.Query{})
+	if err != nil || len(all) != 1 || all[0].Subscription != "s" {
+		t.Errorf("got %+v, %v, want one invocation, of s", all, err)
+	}
+}
+
 // a1 fails, a2 is parked behind it. Once a1 has worked, a2 comes before a3, which is new.
 func testUnpark(t *testing.T, b *bench) {
 	b.subscribe("s")
