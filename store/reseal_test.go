@@ -53,6 +53,9 @@ func TestReseal(t *testing.T) {
 		if names, err := with(labels{"new"}).Unopened(ctx); len(names) != 2 || err != nil {
 			t.Errorf("without the old key: got %q that cannot be opened, %v, want 2", names, err)
 		}
+		if _, err := with(labels{"new"}).ChangeSubscription(ctx, "a", func(*triggers.Subscription, []triggers.Subscription) error { return nil }); !errors.Is(err, triggers.ErrKey) {
+			t.Errorf("a change without the old key: got %v, want %v", err, triggers.ErrKey)
+		}
 		if names, err := old.Unopened(ctx); len(names) != 0 || err != nil {
 			t.Errorf("with the key: got %q that cannot be opened, %v, want none", names, err)
 		}

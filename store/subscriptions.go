@@ -74,7 +74,7 @@ func (db *DB) subscription(ctx context.Context, t tx, id, lock string) (s trigge
 	}
 	plain, err := db.sealer.Open(sealed, "subscription/"+id)
 	if err != nil {
-		return s, fmt.Errorf("secrets of subscription %s: %w", id, err)
+		return s, fmt.Errorf("subscription %s: %w (%w)", id, triggers.ErrKey, err)
 	}
 	var secrets map[string]string
 	if err := json.Unmarshal(plain, &secrets); err != nil {

@@ -30,4 +30,5 @@ var (
 	ErrLost   = errors.New("another delivers to the subscription by now, or it has changed")
 	ErrSecret = errors.New("the secret is another one")
 	ErrOver   = errors.New("the invocation is completed already, or its time is over")
+	ErrKey    = errors.New("no key opens the subscription's secrets: put back the one that sealed them, or delete the subscription and make it anew")
 )

@@ -171,3 +171,12 @@ func TestEventIsEmitted(t *testing.T) {
 		h.ask(http.MethodPost, at, body, 400, want)
 	}
 }
+
+// A subscription whose secrets no key opens cannot be changed, and the client is told what to do.
+func TestChangeWithoutTheKey(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(overHTTP("a", created, `{"url":"https://a.example"}`))
+	h.store.broken = fmt.Errorf("subscription: %w", triggers.ErrKey)
+	h.ask(http.MethodPut, "/beta/trigger-subscriptions/"+id, overHTTP("a", created, `{"url":"https://b.example"}`), 400, "no key opens the subscription's secrets")
+}

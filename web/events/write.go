@@ -147,10 +147,12 @@ func (a *API) change(v *visit, edit func(s *triggers.Subscription) error) error 
 		s.Sluice.Modified = a.now()
 		return alone(s, others)
 	})
-	if errors.Is(err, aggregation.ErrNone) {
+	switch {
+	case errors.Is(err, aggregation.ErrNone):
 		return notFound()
-	}
-	if err != nil {
+	case errors.Is(err, triggers.ErrKey):
+		return bad("%s", triggers.ErrKey)
+	case err != nil:
 		return err
 	}
 	v.send(http.StatusOK, masked(changed))
