@@ -102,8 +102,9 @@ type newInvocation struct {
 
 // filteredOut is an event that a subscription's filter did not let through.
 type filteredOut struct {
-	subscription, why string
-	seq               int64
+	subscription string
+	why          func() string
+	seq          int64
 }
 
 // routeAll makes an invocation for each subscription that an event goes to, and leaves a trace of those whose filter it did not pass.
@@ -118,7 +119,7 @@ func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 		payload := decoded{data: e.Data}
 		for _, route := range routes[e.Type] {
 			if passes, why := payload.passes(route.passes); !passes {
-				left = append(left, filteredOut{route.subscription, why, e.Seq})
+				left = append(left, filteredOut{subscription: route.subscription, why: why, seq: e.Seq})
 				continue
 			}
 			made = append(made, newInvocation{
@@ -182,7 +183,7 @@ func keepFiltered(ctx context.Context, t tx, left []filteredOut) error {
 		}
 		recent := all[max(0, len(all)-mostFiltered):]
 		err := insert(ctx, t, "INSERT INTO filtered (subscription, seq, reason)", " ON CONFLICT DO NOTHING", recent, func(f filteredOut) []any {
-			return []any{f.subscription, f.seq, clean(f.why)}
+			return []any{f.subscription, f.seq, clean(f.why())}
 		})
 		if err != nil {
 			return err

@@ -10,8 +10,9 @@ import (
 	"sluice/triggers"
 )
 
-// Predicate tells whether a payload, as encoding/json decodes it, passes a subscription's filter, and why not.
-type Predicate func(payload any) (passes bool, why string)
+// Predicate tells whether a payload, as encoding/json decodes it, passes a subscription's filter. why says why not; it is asked of
+// those alone that are remembered, because to explain costs many times as much as to match.
+type Predicate func(payload any) (passes bool, why func() string)
 
 // router says who subscribes to what. It reads the subscriptions again when they have changed.
 type router struct {
@@ -72,7 +73,7 @@ func (r *router) predicate(s triggers.Subscription) (Predicate, error) {
 
 // broken lets nothing through. A filter is looked at before it is kept, so it comes of a newer Sluice that knew more.
 func broken(err error) Predicate {
-	return func(any) (bool, string) { return false, "the filter cannot be read: " + err.Error() }
+	return func(any) (bool, func() string) { return false, because("the filter cannot be read: " + err.Error()) }
 }
 
 // decoded is an event's payload, decoded when a filter first asks.
@@ -83,9 +84,9 @@ type decoded struct {
 	err   error
 }
 
-func (d *decoded) passes(p Predicate) (bool, string) {
+func (d *decoded) passes(p Predicate) (passes bool, why func() string) {
 	if p == nil {
-		return true, ""
+		return true, nil
 	}
 	if !d.done {
 		d.done = true
@@ -94,7 +95,9 @@ func (d *decoded) passes(p Predicate) (bool, string) {
 		d.err = from.Decode(&d.value)
 	}
 	if d.err != nil {
-		return false, "the payload is no JSON"
+		return false, because("the payload is no JSON")
 	}
 	return p(d.value)
 }
+
+func because(why string) func() string { return func() string { return why } }

@@ -30,12 +30,12 @@ func forTriggers(set *connectors.Set, options store.Options) store.Options {
 		if err != nil {
 			return nil, err
 		}
-		return func(payload any) (passes bool, why string) {
+		return func(payload any) (passes bool, why func() string) {
 			passes, err := compiled.Match(payload)
 			if err != nil || !passes {
-				return false, compiled.Explain(payload)
+				return false, func() string { return compiled.Explain(payload) }
 			}
-			return true, ""
+			return true, nil
 		}, nil
 	}
 	return options

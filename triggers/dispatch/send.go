@@ -119,6 +119,9 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 	if mode == triggers.DispatchAsync || mode == triggers.DispatchDynamic && a.Status == http.StatusAccepted {
 		return triggers.Result{State: triggers.Asked, Deadline: i.Created.Add(deadline)}
 	}
+	if a.Cut {
+		return triggers.Result{State: triggers.Dead, Reason: "the answer is longer than an output may be, or it broke off"}
+	}
 	output := json.RawMessage(bytes.TrimSpace(a.Body))
 	if !utf8.Valid(output) || !json.Valid(output) { // a database keeps no text that is not UTF-8
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON in UTF-8, and an output is wanted"}

@@ -43,6 +43,7 @@ func TestJudge(t *testing.T) {
 		"an output":                   {triggers.RequestResponse, triggers.DispatchSync, good, nil, triggers.Done},
 		"no JSON":                     {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("ok")}, nil, triggers.Dead},
 		"an output not in UTF-8":      {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("{\"comment\":\"M\xfcller\"}")}, nil, triggers.Dead},
+		"an output that is cut":       {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: good.Body, Cut: true}, nil, triggers.Dead},
 		"another output":              {triggers.RequestResponse, triggers.DispatchSync, triggers.Answer{Status: 200, Body: []byte("{}")}, nil, triggers.Dead},
 		"an acknowledgement":          {triggers.RequestResponse, triggers.DispatchAsync, triggers.Answer{Status: 200, Body: []byte("{}")}, nil, triggers.Asked},
 		"dynamic, an output":          {triggers.RequestResponse, triggers.DispatchDynamic, good, nil, triggers.Done},
