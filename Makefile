@@ -94,7 +94,7 @@ clean: ## remove what the targets above made
 ##@ CI
 
 .PHONY: ci
-ci: TESTFLAGS += -count=1 -shuffle=on -timeout=10m
+ci: TESTFLAGS += -count=1 -shuffle=on -timeout=20m
 ci: verify fmt-check vet build configs floors test lint ## all that must hold for a change to land
 
 .PHONY: fmt-check

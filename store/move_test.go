@@ -52,7 +52,7 @@ func delivered(t *testing.T, db *store.DB) {
 	t.Helper()
 	ctx, none := t.Context(), func([]triggers.Subscription) error { return nil }
 	filter := "$.nothing"
-	for _, s := range []triggers.Subscription{{ID: "s", TriggerID: "t", Enabled: true}, {ID: "f", TriggerID: "t", Enabled: true, Filter: &filter}} {
+	for _, s := range []triggers.Subscription{{ID: "s", TriggerID: "t", Type: triggers.TypeHTTP, Enabled: true}, {ID: "f", TriggerID: "t", Type: triggers.TypeHTTP, Enabled: true, Filter: &filter}} {
 		if err := db.CreateSubscription(ctx, s, none); err != nil {
 			t.Fatal(err)
 		}
