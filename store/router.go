@@ -9,7 +9,7 @@ import (
 	"sluice/triggers"
 )
 
-// Predicate tells whether a payload, as encoding/json decodes it, passes a subscription's filter, and why not.
+// Predicate tells whether a payload, as triggers.Decode reads it, passes a subscription's filter, and why not.
 type Predicate func(payload any) (passes bool, why string)
 
 // router says who subscribes to what. It reads the subscriptions again when they have changed.
@@ -88,7 +88,7 @@ func (d *decoded) passes(p Predicate) (bool, string) {
 	}
 	if !d.done {
 		d.done = true
-		d.err = json.Unmarshal(d.data, &d.value)
+		d.value, d.err = triggers.Decode(d.data)
 	}
 	if d.err != nil {
 		return false, "the payload is no JSON"

@@ -156,8 +156,8 @@ func whyFiltered(s *triggers.Subscription, payload json.RawMessage) string {
 	if err != nil {
 		return err.Error()
 	}
-	var doc any
-	if err := json.Unmarshal(payload, &doc); err != nil {
+	doc, err := triggers.Decode(payload)
+	if err != nil {
 		return "the payload is no JSON"
 	}
 	return compiled.Explain(doc)
