@@ -21,7 +21,7 @@ type router struct {
 	routes  map[string][]route
 }
 
-// route is one enabled subscription of a trigger.
+// route is one enabled subscription of a trigger that events are delivered to.
 type route struct {
 	subscription string
 	passes       Predicate // nil: everything passes
@@ -45,7 +45,7 @@ func (r *router) at(ctx context.Context, t tx) (map[string][]route, error) {
 	}
 	routes := map[string][]route{}
 	for _, s := range all {
-		if !s.Enabled {
+		if !s.Enabled || !s.Delivers() {
 			continue
 		}
 		passes, err := r.predicate(s)
