@@ -26,7 +26,7 @@ const (
 )
 
 // Subscription says whom a trigger's events go to. Its JSON is SailPoint's; what SailPoint lacks stands under the member "sluice", so that a
-// client with a closed list of values reads ours without a change. It holds secrets: Masked is what may be shown. Once a sender has seen it, it
+// client with a closed list of values reads ours without a change. It holds secrets: what TakeSecrets leaves may be shown. Once a sender has seen it, it
 // does not change: a change is another Subscription.
 type Subscription struct {
 	ID               string             `json:"id"`
