@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,8 +9,8 @@ import (
 	"sluice/triggers"
 )
 
-// Predicate tells whether a payload, as encoding/json decodes it, passes a subscription's filter. why says why not; it is asked of
-// those alone that are remembered, because to explain costs many times as much as to match.
+// Predicate tells whether a payload, as triggers.Decode reads it, passes a subscription's filter. why says why not; it is asked of those alone
+// that are remembered, because to explain costs many times as much as to match.
 type Predicate func(payload any) (passes bool, why func() string)
 
 // router says who subscribes to what. It reads the subscriptions again when they have changed.
@@ -23,7 +22,7 @@ type router struct {
 	routes  map[string][]route
 }
 
-// route is one enabled subscription of a trigger.
+// route is one enabled subscription of a trigger that events are delivered to.
 type route struct {
 	subscription string
 	passes       Predicate // nil: everything passes
@@ -47,7 +46,7 @@ func (r *router) at(ctx context.Context, t tx) (map[string][]route, error) {
 	}
 	routes := map[string][]route{}
 	for _, s := range all {
-		if !s.Enabled || s.Receiver() == "none" { // of SailPoint's types that Sluice knows no way to
+		if !s.Enabled || !s.Delivers() {
 			continue
 		}
 		passes, err := r.predicate(s)
@@ -90,9 +89,7 @@ func (d *decoded) passes(p Predicate) (passes bool, why func() string) {
 	}
 	if !d.done {
 		d.done = true
-		from := json.NewDecoder(bytes.NewReader(d.data))
-		from.UseNumber() // a filter sees the digits that were written
-		d.err = from.Decode(&d.value)
+		d.value, d.err = triggers.Decode(d.data)
 	}
 	if d.err != nil {
 		return false, because("the payload is no JSON")

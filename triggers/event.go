@@ -1,6 +1,6 @@
-// Package triggers is about facts: what an event is, which kinds of events there are, and who is told of them. Everybody makes events,
-// and nobody need know who acts on them, so this package lies at the bottom of the house and imports nothing of ours but internal/fault and
-// internal/strict.
+// Package triggers is about facts: what an event is, which kinds of events there are, who subscribes to them, and what a delivery to a subscriber
+// is. Everybody makes events, and nobody need know who acts on them, so this package lies at the bottom of the house and imports nothing of ours
+// but internal/fault and internal/strict.
 //
 // The catalogue says of each trigger what its payload is made of. A file of catalogue/ describes it once, in a compact form, and both the
 // JSON Schema that SailPoint's API serves and an Avro schema are made of that; a deployment's own triggers are files of the same form.
@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Event is a fact about an identity, an account or a run. It never changes. ID is derived from what happened, not drawn: whoever finds the
+// Event is a fact about an identity, an account, a run, a subscription, or whatever a custom trigger is about. It never changes. ID is derived from what happened, not drawn: whoever finds the
 // same fact a second time gives it the same ID, so that it is told once.
 type Event struct {
 	ID      string          // at most 64 characters; equal for the same fact
 	Tenant  string          // "" where there is one
 	Type    string          // a trigger's id, one of those below or of a custom trigger
-	Source  string          // the connection; of events of users' own who says so: a client's name, cli, or what they like; sluice of its own
-	Subject string          // the native id of whom it is about; events of one subject are told in order
+	Source  string          // who says so: a connection, a client of the API by its name, "cli", or "sluice" itself
+	Subject string          // whom it is about, of an account its native id; events of one subject are told in order
 	Time    time.Time       // when it was found, UTC, in whole microseconds (the databases keep no more)
 	Data    json.RawMessage // the trigger's input, as its schema says
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Types of subscriptions, in SailPoint's words. INLINE, SCRIPT and WORKFLOW are accepted and listed; nothing is delivered to them.
+// Types of subscriptions, in SailPoint's words. INLINE, SCRIPT and WORKFLOW are accepted and listed; nothing is delivered to them (Delivers).
 const (
 	TypeHTTP        = "HTTP"
 	TypeEventBridge = "EVENTBRIDGE"
@@ -26,7 +26,7 @@ const (
 )
 
 // Subscription says whom a trigger's events go to. Its JSON is SailPoint's; what SailPoint lacks stands under the member "sluice", so that a
-// client with a closed list of values reads ours without a change. It holds secrets: Masked is what may be shown. Once a sender has seen it, it
+// client with a closed list of values reads ours without a change. It holds secrets: what TakeSecrets leaves may be shown. Once a sender has seen it, it
 // does not change: a change is another Subscription.
 type Subscription struct {
 	ID               string             `json:"id"`
@@ -43,6 +43,9 @@ type Subscription struct {
 	Filter           *string            `json:"filter"`
 	Sluice           Extension          `json:"sluice"`
 }
+
+// Delivers tells whether events go to a subscription of this type. To the others they are not even addressed.
+func (s *Subscription) Delivers() bool { return s.Type == TypeHTTP || s.Type == TypeEventBridge }
 
 // Receiver is what kind of receiver a subscription has, in a word: http, eventbridge, kafka, nats, amqp, sqs, sns, or none.
 func (s *Subscription) Receiver() string {

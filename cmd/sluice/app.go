@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,12 +151,15 @@ func (a *App) warn(set *connectors.Set) {
 	if host, _, err := net.SplitHostPort(set.Admin.Address); err == nil && !set.Admin.Off && !onLoopback(host) {
 		a.log.Warn("the admin listener asks for no key and others can reach it: let only operators' networks through", "address", set.Admin.Address)
 	}
-	if a.delivers == nil || set.Events.URL != "" || set.Listeners["main"] == nil {
-		return
+	if a.database != nil && set.Events.URL == "" && !nameable(a.Address("main")) {
+		a.log.Warn("callback URLs that receivers are given lead nowhere: say in triggers.url how receivers reach this Sluice", "begin", a.mainURL())
 	}
-	if host, _, err := net.SplitHostPort(set.Listeners["main"].Address); err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
-		a.log.Warn("receivers that answer later are told to call an address that is nobody's: say in triggers.url how they reach this Sluice", "address", set.Listeners["main"].Address)
-	}
+}
+
+// nameable tells whether others can be told of a listener's address: one on all interfaces has none, and neither has one that is not there.
+func nameable(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && !at.Addr().Unmap().IsUnspecified()
 }
 
 // Address returns the address that a listener is bound to, "" when there is none of this name.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/triggers"
 	"sluice/triggers/filter"
 )
 
@@ -108,11 +107,7 @@ func exampleDocument(from source, id string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(trigger.ExampleInput))
-	decoder.UseNumber()
-	var doc any
-	err = decoder.Decode(&doc)
-	return doc, err
+	return triggers.Decode(trigger.ExampleInput)
 }
 
 // filterDocument reads one JSON document and keeps its numbers as they are written.
@@ -128,14 +123,16 @@ func filterDocument(env environment, name string) (any, error) {
 		defer file.Close()
 		from = file
 	}
-	decoder := json.NewDecoder(from)
-	decoder.UseNumber()
-	var doc any
-	if err := decoder.Decode(&doc); err != nil {
-		return nil, usagef("%s must be a JSON document: %w", name, err)
+	text, err := io.ReadAll(from)
+	if err != nil {
+		return nil, exitWith(exitBlocked, fmt.Errorf("read the document: %w", err))
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+	doc, err := triggers.Decode(text)
+	switch {
+	case errors.Is(err, triggers.ErrMore):
 		return nil, usagef("%s has more behind its JSON document: give one event", name)
+	case err != nil:
+		return nil, usagef("%s must be a JSON document: %w", name, err)
 	}
 	return doc, nil
 }

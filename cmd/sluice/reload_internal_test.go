@@ -20,6 +20,7 @@ import (
 
 	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
+	"sluice/store/storetest"
 )
 
 // twoConfig is plainConfig with a second connection, by which a test sees that it is in force.
@@ -381,5 +382,39 @@ func TestAdminWarnsOfOpenDoor(t *testing.T) {
 		fmt.Sprintf("consumers: {iga: {keys: [%q]}}\n", hash), teamdynamix.Options{}).start()
 	if !strings.Contains(r.log.String(), "asks for no key") {
 		t.Errorf("got no warning of an admin listener on all addresses:\n%s", r.log)
+	}
+}
+
+// TestCallbacksThatLeadNowhereAreWarnedOf: an address on all interfaces is none that a receiver could be told.
+func TestCallbacksThatLeadNowhereAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	_, hash := connectors.NewKey()
+	keys := fmt.Sprintf("consumers: {iga: {keys: [%q]}}\n", hash)
+	for name, c := range map[string]struct {
+		address, more, want string
+	}{
+		"all of IPv4":      {"0.0.0.0:0", keys, "begin=http://[::]:"}, // Go listens on both
+		"all of IPv6":      {"[::]:0", keys, "begin=http://[::]:"},
+		"one address":      {"127.0.0.1:0", "", ""},
+		"with an URL":      {"[::]:0", keys + "triggers: {url: \"https://sluice.example\"}\n", ""},
+		"by another name":  {"", keys, "begin=http://"},
+		"without database": {"[::]:0", keys, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := strings.Replace(plainConfig, `{main: {address: "127.0.0.1:0"}}`, `{main: {address: "`+c.address+`"}}`, 1)
+			if c.address == "" {
+				config = strings.Replace(plainConfig, `{main: {`, `{other: {`, 1)
+			}
+			r := newRig(t, config+c.more, teamdynamix.Options{})
+			if name != "without database" {
+				r.data = storetest.SQLite(t).Dir
+			}
+			r.start()
+			log := r.log.String()
+			if warned := strings.Contains(log, "callback URLs that receivers are given lead nowhere"); warned != (c.want != "") || !strings.Contains(log, strings.TrimPrefix(c.want, "begin=")) {
+				t.Errorf("got\n%s\nwant a warning: %t, with %s", log, c.want != "", c.want)
+			}
+		})
 	}
 }

@@ -261,6 +261,42 @@ func TestSubscriptionsByCommand(t *testing.T) {
 	do("", exitOK, "subscriptions", "resume", made.ID)
 }
 
+// TestSubscriptionsAreHeldAgainstTheirSenders: what could never be sent, or would show a password, is not kept.
+func TestSubscriptionsAreHeldAgainstTheirSenders(t *testing.T) {
+	t.Parallel()
+	d := &desk{t: t, args: []string{"--data", t.TempDir()}}
+	config := func(text string) string {
+		return `{"name":"x","triggerId":"idn:identity-created","type":"HTTP","httpConfig":` + text + `}`
+	}
+	ours := func(text string) string { return config(`{"url":"https://a.example"},"sluice":` + text) }
+	for body, want := range map[string]string{
+		ours(`{"headers":[{"name":"a b","value":"x"}]}`):                    "its name is no name of a header",
+		ours(`{"headers":[{"name":"user-agent","value":"planted-token"}]}`): "User-Agent is set by Sluice and cannot be chosen",
+		ours(`{"headers":[{"name":"Proxy-X","value":"planted-token"}]}`):    "Proxy-X is set by Sluice and cannot be chosen",
+		config(`{"url":"https://a.example","httpAuthenticationType":"BEARER_TOKEN","bearerTokenAuthConfig":{"bearerToken":"planted-token"}},
+			"sluice":{"headers":[{"name":"Authorization","value":"planted-token"}]}`): "Authorization is what the subscription's authentication sets",
+		ours(`{"destination":{"nats":{"url":"nats://u:planted-password@10.0.0.1:4222","subject":"s"}}}`):                                                                                       "sluice.destination.nats.url: the URL holds a user or password",
+		ours(`{"destination":{"amqp":{"url":"amqp://u:planted-password@bus.example","address":"q"}}}`):                                                                                         "sluice.destination.amqp.url: the URL holds a user or password",
+		ours(`{"destination":{"sqs":{"url":"https://u:planted-password@sqs.example/q","region":"eu-west-1"}}}`):                                                                                "sluice.destination.sqs.url: the URL holds a user or password",
+		ours(`{"destination":{"sns":{"arn":"arn:aws:sns:eu-west-1:123456789012:t","accessKeyId":"a","secretAccessKey":"planted-token","endpoint":"https://u:planted-password@sns.example"}}}`): "endpoint is no URL of a host",
+		ours(`{"destination":{"kafka":{"brokers":["planted-password@10.0.0.1:9092"],"topic":"t"}}}`):                                                                                           "one is not written as host:port",
+		ours(`{"destination":{"nats":{"url":"nats://10.0.0.1:4222","subject":"s"}}}`):                                                                                                          "sluice.destination.nats.url: 10.0.0.1 is no address that events are sent to",
+		ours(`{"destination":{"amqp":{"url":"amqps://localhost","address":"q"}}}`):                                                                                                             "sluice.destination.amqp.url: localhost is no address",
+		ours(`{"destination":{"kafka":{"brokers":["a.example:9092","[fd00::1]:9092"],"topic":"t"}}}`):                                                                                          "sluice.destination.kafka.brokers: fd00::1 is no address",
+		ours(`{"destination":{"sns":{"arn":"arn:aws:sns:eu-west-1:123456789012:t","accessKeyId":"a","secretAccessKey":"planted-token","endpoint":"http://169.254.1.1"}}}`):                     "SNS in eu-west-1: 169.254.1.1 is no address",
+		ours(`{"destination":{"sns":{"arn":"t"}}}`):                                                                                                                                            "is no ARN of a topic",
+		ours(`{"oauth2":{"tokenUrl":"http://127.0.0.1/t","clientId":"c","clientSecret":"planted-token"}}`):                                                                                     "sluice.oauth2.tokenUrl: 127.0.0.1 is no address",
+		ours(`{"clientCertificate":{"certificate":"x","key":"planted-token"}}`):                                                                                                                "certificate and key are no pair in PEM",
+		config(`{"url":"https://a.example","httpAuthenticationType":"BEARER_TOKEN","bearerTokenAuthConfig":{"bearerToken":"planted-token"}},
+			"sluice":{"oauth2":{"tokenUrl":"https://a.example","clientId":"c","clientSecret":"planted-password"}}`): "sluice.oauth2: the subscription has another authentication",
+	} {
+		if got := d.do(body, exitUsage, "subscriptions", "create", "-"); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", body, got, want)
+		}
+	}
+	d.do(ours(`{"headers":[{"name":"Authorization","value":"planted-token"}]}`), exitOK, "subscriptions", "create", "-")
+}
+
 // TestSecretsNeedASealOnPostgres: nodes must share the key, so none is made behind their backs.
 func TestSecretsNeedASealOnPostgres(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,10 +156,8 @@ func whyFiltered(s *triggers.Subscription, payload json.RawMessage) string {
 	if err != nil {
 		return err.Error()
 	}
-	var doc any
-	from := json.NewDecoder(bytes.NewReader(payload))
-	from.UseNumber() // as what is delivered is read
-	if err := from.Decode(&doc); err != nil {
+	doc, err := triggers.Decode(payload)
+	if err != nil {
 		return "the payload is no JSON"
 	}
 	return compiled.Explain(doc)

@@ -126,7 +126,7 @@ func (s *Senders) Check(sub *triggers.Subscription) error {
 			return hidden.hide(err)
 		}
 	}
-	if sub.Type != triggers.TypeHTTP && sub.Type != triggers.TypeEventBridge { // nothing is sent there
+	if !sub.Delivers() {
 		return nil
 	}
 	made, err := s.build(sub, hidden)

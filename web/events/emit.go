@@ -73,11 +73,9 @@ func same(a, b triggers.Event) bool {
 	return a.Type == b.Type && a.Source == b.Source && a.Subject == b.Subject && reflect.DeepEqual(decoded(a.Data), decoded(b.Data))
 }
 
-// decoded reads JSON that is known to be some, and keeps its numbers' digits.
-func decoded(text json.RawMessage) (out any) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	_ = d.Decode(&out)
+// decoded reads JSON that is known to be some.
+func decoded(text json.RawMessage) any {
+	out, _ := triggers.Decode(text)
 	return out
 }
 

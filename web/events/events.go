@@ -51,7 +51,7 @@ type Invocations interface {
 type Filters interface {
 	// Compile says in a sentence why a text is no filter.
 	Compile(filter string) error
-	// Check says what a filter makes of a document, as encoding/json decodes it: whether it passes, the filter compiles, and finds anything.
+	// Check says what a filter makes of a document, as triggers.Decode reads it: whether it passes, the filter compiles, and finds anything.
 	Check(filter string, document any) (isValid, isValidJSONPath, isPathExist bool)
 }
 

@@ -20,7 +20,6 @@ import (
 	"sluice/aggregation"
 	"sluice/internal/client"
 	"sluice/triggers"
-	"sluice/triggers/send"
 	"sluice/web/events"
 	"sluice/web/oauth"
 )
@@ -191,8 +190,13 @@ func open(t *testing.T) *house {
 	h.auth = oauth.New(oauth.Options{Clients: h.store, Keys: []oauth.Key{key}, Now: clock, Calls: 1000})
 	h.api = events.New(events.Options{
 		Catalogue: triggers.Shipped, Subscriptions: h.store, Invocations: h.store, Filters: filters{}, Bearers: h.auth, Now: clock,
-		CheckReceiver: send.New(send.Options{}).Check,
-		Log:           slog.New(slog.NewTextHandler(&h.log, nil)),
+		CheckReceiver: func(s *triggers.Subscription) error {
+			if s.HTTP != nil && strings.Contains(s.HTTP.URL, "169.254.") {
+				return errors.New("httpConfig.url: it leads to an address that is not for events")
+			}
+			return nil
+		},
+		Log: slog.New(slog.NewTextHandler(&h.log, nil)),
 	})
 	t.Cleanup(func() { h.silent(h.log.String()) })
 	return h

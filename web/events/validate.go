@@ -1,9 +1,10 @@
 package events
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
+
+	"sluice/triggers"
 )
 
 // validity is what validate-filter says.
@@ -31,10 +32,8 @@ func (a *API) validateFilter(v *visit) error {
 	case len(*asked.Filter) > mostFilter:
 		return bad("filter is longer than %d bytes", mostFilter)
 	}
-	d := json.NewDecoder(bytes.NewReader(asked.Input))
-	d.UseNumber() // so that a filter sees the digits that the client wrote
-	var input any
-	if err := d.Decode(&input); err != nil {
+	input, err := triggers.Decode(asked.Input)
+	if err != nil {
 		return bad("input must be an object")
 	}
 	var says validity

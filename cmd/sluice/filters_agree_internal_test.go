@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sluice/mocks/teamdynamix"
+	"sluice/store"
+	"sluice/store/storetest"
+	"sluice/triggers"
+)
+
+// TestFiltersAgree: what tries a filter says what delivery does. A number of twenty digits tells them apart where one reads it as a float64.
+func TestFiltersAgree(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, plainConfig, teamdynamix.Options{})
+	r.data = storetest.SQLite(t).Dir
+	r.start()
+	s := newStock(t, r, nil)
+	d := &desk{t: t, args: []string{"--data", r.data}}
+	for i, c := range []struct {
+		filter, number string
+		passes         bool
+	}{
+		{"$[?(@.attributes.id == 12345678901234567891)]", "12345678901234567891", true},
+		{"$[?(@.attributes.id == 12345678901234567891)]", "12345678901234567892", false},
+		{"$[?(@.attributes.id == '1.50')]", "1.50", true},
+		{"$[?(@.attributes.id == '1.5')]", "1.50", true},
+		{"$[?(@.attributes.id > 1e400)]", "2e400", true},
+	} {
+		name := fmt.Sprint("n", i)
+		payload := strings.Replace(deletedOf(name), `"attributes":{}`, `"attributes":{"id":`+c.number+`}`, 1)
+		quoted, err := json.Marshal(c.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := d.create(`{"name":"` + name + `","triggerId":"idn:identity-deleted","type":"HTTP","enabled":true,"filter":` + string(quoted) + `,"httpConfig":{"url":"https://a.example"}}`)
+		d.do(payload, exitOK, "events", "emit", "idn:identity-deleted", "-", "--id", name)
+		delivered, err := r.app.database.Invocations(t.Context(), triggers.Query{Subscription: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		valid := s.call(http.MethodPost, "/beta/trigger-subscriptions/validate-filter", `{"filter":`+string(quoted)+`,"input":`+payload+`}`, 200)
+		tried := exitUnwell
+		if c.passes {
+			tried = exitOK
+		}
+		(&desk{t: t}).do(payload, tried, "filter", "try", c.filter, "-")
+		why := whyFiltered(&triggers.Subscription{Filter: &c.filter}, json.RawMessage(payload))
+		for what, got := range map[string]bool{
+			"delivery": len(delivered) == 1, "validate-filter": strings.Contains(valid, `"isValid":true`), "the explanation": strings.HasPrefix(why, "It matches"),
+			"a test": tests(t, r.app.database.DB, id, payload),
+		} {
+			if got != c.passes {
+				t.Errorf("%s of %s: %s says %t, want %t", c.filter, c.number, what, got, c.passes)
+			}
+		}
+		s.call(http.MethodDelete, "/beta/trigger-subscriptions/"+id, "", http.StatusNoContent)
+	}
+}
+
+// tests tells whether a test of a payload makes an invocation.
+func tests(t *testing.T, db *store.DB, id, payload string) bool {
+	t.Helper()
+	made, _, err := db.Invoke(t.Context(), "idn:identity-deleted", json.RawMessage(payload), json.RawMessage("{}"), []string{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(made) == 1
+}
