@@ -12,16 +12,9 @@ import (
 // FindEvents are the events of the outbox that a query asks for.
 func (db *DB) FindEvents(ctx context.Context, q triggers.EventQuery) (events []Numbered, err error) {
 	where, args := eventConditions(q)
-	order := " ORDER BY seq"
-	if q.Newest {
-		order += " DESC"
-	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = 250
-	}
+	tail, most := page("seq", q.Newest, q.Limit)
 	err = db.read("read the outbox", func(t tx) error {
-		events, err = numberedEvents(ctx, t, where+order+" LIMIT ?", append(args, int64(limit))...)
+		events, err = numberedEvents(ctx, t, where+tail, append(args, most)...)
 		return err
 	})
 	return events, err

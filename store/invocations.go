@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sluice/aggregation"
 	"sluice/triggers"
 )
@@ -60,16 +62,9 @@ func conditions(q triggers.Query) (where string, args []any) {
 // Invocations are those that a query asks for.
 func (db *DB) Invocations(ctx context.Context, q triggers.Query) (all []triggers.Invocation, err error) {
 	where, args := conditions(q)
-	order := " ORDER BY i.seq"
-	if q.Newest {
-		order += " DESC"
-	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = 250
-	}
+	tail, most := page("i.seq", q.Newest, q.Limit)
 	err = db.read("read invocations", func(t tx) error {
-		all, err = invocations(ctx, t, where+order+" LIMIT ?", append(args, int64(limit))...)
+		all, err = invocations(ctx, t, where+tail, append(args, most)...)
 		return err
 	})
 	return all, err
@@ -126,7 +121,7 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 			if ok, _ := payload.passes(passes); !ok {
 				continue
 			}
-			n := newInvocation{id: newID(), subscription: s.ID, test: true, content: textOrNull(content)}
+			n := newInvocation{id: uuid.NewString(), subscription: s.ID, test: true, content: textOrNull(content)}
 			n.event = triggers.Event{Type: trigger, Subject: "test/" + rand.Text(), Data: input} // nothing waits for a test
 			news = append(news, n)
 			made = append(made, triggers.Invocation{ID: n.id, Subscription: s.ID, Trigger: trigger, Test: true, State: triggers.Waiting, Content: content})

@@ -2,12 +2,12 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/google/uuid"
 
 	"sluice/triggers"
 )
@@ -200,18 +200,12 @@ func keepFiltered(ctx context.Context, t tx, left []filteredOut) error {
 // invocationID derives an invocation's id from what it is of, in the form of a UUID of version 8 (RFC 9562).
 func invocationID(event, subscription string) string {
 	sum := sha256.Sum256([]byte(fmt.Sprintf("%d:%s%s", len(event), event, subscription)))
-	return uuid(sum[:16], 8)
+	return uuidOf(sum, 8)
 }
 
-// newID is a UUID of version 4.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return uuid(b[:], 4)
-}
-
-func uuid(b []byte, version byte) string {
-	b[6], b[8] = b[6]&0x0f|version<<4, b[8]&0x3f|0x80
-	text := hex.EncodeToString(b)
-	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+// uuidOf makes the beginning of a hash a UUID of a version.
+func uuidOf(sum [sha256.Size]byte, version byte) string {
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|version<<4, id[8]&0x3f|0x80
+	return id.String()
 }

@@ -16,7 +16,7 @@ import (
 func secretOf(key []byte, id string) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("invocation/" + id)) // never fails (hash.Hash)
-	return uuid(mac.Sum(nil)[:16], 4)
+	return uuidOf([sha256.Size]byte(mac.Sum(nil)), 4)
 }
 
 // giveSecrets puts secrets into invocations that are to be sent. Where there is no key there is none, and what needs one is not sent.

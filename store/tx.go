@@ -100,6 +100,21 @@ func insert[T any](ctx context.Context, t tx, head, tail string, items []T, row 
 // marks is "?, ?, ?" for n arguments.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
+// pageOf is how many rows a query reads that does not say.
+const pageOf = 250
+
+// page is the end of a query that reads so many rows in the order of a column, and its argument.
+func page(column string, newest bool, limit int) (tail string, most int64) {
+	tail = " ORDER BY " + column
+	if newest {
+		tail += " DESC"
+	}
+	if limit <= 0 {
+		limit = pageOf
+	}
+	return tail + " LIMIT ?", int64(limit)
+}
+
 // groups is "(?, ?), (?, ?)" for n rows of so many columns.
 func groups(n, columns int) string {
 	return strings.TrimSuffix(strings.Repeat("("+marks(columns)+"), ", n), ", ")

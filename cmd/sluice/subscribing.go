@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sluice/connectors"
 	"sluice/internal/seal"
 	"sluice/store"
@@ -103,7 +105,7 @@ func tokenKeys(ring *seal.Ring) (keys []oauth.Key, tenant string, err error) {
 		return nil, "", err
 	}
 	id := ids[len(ids)-1].Secret
-	return keys, fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), nil
+	return keys, uuid.UUID(id).String(), nil
 }
 
 // jsonPaths are filters as SailPoint's triggers read them.

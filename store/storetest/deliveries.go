@@ -2,13 +2,11 @@ package storetest
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/aggregation"
-	"sluice/store"
 	"sluice/triggers"
 )
 
@@ -107,63 +105,6 @@ func testRouting(t *testing.T, b *bench) {
 	}
 	if err := b.db.Settle(ctx, c, []triggers.Result{{Seq: all[0].Seq, State: triggers.Done}}); !errors.Is(err, triggers.ErrLost) {
 		t.Errorf("settle what another has by now: got %v, want %v", err, triggers.ErrLost)
-	}
-}
-
-// An event that is sent again keeps those of its subject behind it, and none else.
-func testOrderOfSubjects(t *testing.T, b *bench) {
-	b.subscribe("s")
-	b.tell("a1", "b1", "a2", "a3", "b2")
-	c := b.claimDeliveries("s")
-	_, all := b.waiting(c)
-	later := b.clock().Add(time.Minute)
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: later, Reason: "status 500"}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
-	if got, _ := b.waiting(c); got != "b2" {
-		t.Errorf("behind an event that failed: got %q, want b2 alone", got)
-	}
-	b.tell("a4")
-	stuck, err := b.db.StuckSubjects(t.Context(), c)
-	if err != nil || len(stuck) != 1 || stuck["a"].Seq != all[0].Seq || !stuck["a"].Due.Equal(later) {
-		t.Errorf("stuck: got %+v, %v, want subject a", stuck, err)
-	}
-	if waits, err := b.db.Park(t.Context(), c, "a", stuck["a"]); !waits || err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := b.waiting(c); got != "b2" {
-		t.Errorf("a newcomer behind it: got %q, want b2 alone", got)
-	}
-	b.pass(50 * time.Second)
-	if err := b.db.HoldSubscription(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	b.pass(20 * time.Second)
-	if got, _ := b.waiting(c); got != "a1 a2 a3 a4 b2" {
-		t.Errorf("when it is due: got %q, want those that failed, and then the others", got)
-	}
-	b.tell("a5")
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}})
-	if got, _ := b.waiting(c); got != "a2 a3 b2 a4 a5" {
-		t.Errorf("when it is done: got %q, want the others in their order, and the newest behind them", got)
-	}
-	attempts, err := b.db.Attempts(t.Context(), all[0].Seq)
-	if err != nil || len(attempts) != 2 {
-		t.Errorf("attempts: got %+v, %v, want two", attempts, err)
-	}
-}
-
-// Events of no subject have nothing in common: one that fails keeps no other.
-func testNoSubject(t *testing.T, b *bench) {
-	b.subscribe("s")
-	for _, name := range []string{"one", "two"} {
-		if err := b.db.Emit(t.Context(), triggers.Event{ID: "event " + name, Type: "t", Data: []byte("{}")}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c := b.claimDeliveries("s")
-	_, all := b.waiting(c)
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute), Reason: "status 500"})
-	if got, _ := b.waiting(c); got != "two" {
-		t.Errorf("beside an event of no subject that failed: got %q, want two", got)
 	}
 }
 
@@ -286,88 +227,6 @@ func testQuickCompletion(t *testing.T, b *bench) {
 	}
 }
 
-func testReplay(t *testing.T, b *bench) {
-	ctx := t.Context()
-	b.subscribe("s")
-	b.tell("a1", "b1", "c1")
-	c := b.claimDeliveries("s")
-	_, all := b.waiting(c)
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Dead, Reason: "status 404"}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
-	b.pass(time.Second)
-	if n, err := b.db.Replay(ctx, triggers.Query{States: []triggers.State{triggers.Dead}}); n != 1 || err != nil {
-		t.Errorf("replay the dead: got %d, %v, want 1", n, err)
-	}
-	_, again := b.waiting(c)
-	at := slices.IndexFunc(again, func(i triggers.Invocation) bool { return i.Seq == all[0].Seq })
-	if at < 0 || again[at].ID != all[0].ID || again[at].Tries != 0 || again[at].Attempts != 1 {
-		t.Errorf("replayed: got %+v, want the same id, one attempt and no tries", again)
-	}
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{}}, triggers.Result{Seq: all[2].Seq, State: triggers.Done})
-	b.pass(time.Hour)
-	if n, err := b.db.Retire(ctx, store.Retention{Done: 2 * time.Hour, Dead: 2 * time.Hour, Most: 100}); n != 0 || err != nil {
-		t.Errorf("retire the young: got %d, %v, want none", n, err)
-	}
-	b.pass(2 * time.Hour)
-	if n, err := b.db.Retire(ctx, store.Retention{Done: 2 * time.Hour, Dead: 2 * time.Hour, Most: 100}); n != 3 || err != nil {
-		t.Errorf("retire the old: got %d, %v, want 3", n, err)
-	}
-}
-
-// a1 fails, a2 is parked behind it. Once a1 has worked, a2 comes before a3, which is new.
-func testUnpark(t *testing.T, b *bench) {
-	b.subscribe("s")
-	b.tell("a1", "a2", "b1")
-	c := b.claimDeliveries("s")
-	_, all := b.waiting(c)
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute)}, triggers.Result{Seq: all[2].Seq, State: triggers.Done})
-	if names, _ := b.waiting(c); names != "" {
-		t.Errorf("while a1 waits: got %q due, want nothing", names)
-	}
-	b.pass(2 * time.Minute)
-	b.tell("a3", "c1")
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}})
-	if names, _ := b.waiting(c); names != "a2 a3 c1" {
-		t.Errorf("once a1 has worked: got %q, want a2 before a3", names)
-	}
-}
-
-func testNextOfBoth(t *testing.T, b *bench) {
-	b.subscribe("s", func(s *triggers.Subscription) { s.Sluice.Ordering = triggers.OrderingNone })
-	b.tell("a1", "b1", "c1", "d1")
-	c := b.claimDeliveries("s")
-	_, all := b.waiting(c)
-	for _, i := range all {
-		b.settle(c, triggers.Result{Seq: i.Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute)})
-	}
-	b.tell("e1", "f1", "g1", "h1")
-	first := func(limit int) (names string) {
-		next, err := b.db.NextDeliveries(t.Context(), c, nil, limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range next {
-			names += i.Event.Subject
-		}
-		return names
-	}
-	if got := first(4); got != "efgh" {
-		t.Errorf("before the failed ones are due: got %s, want efgh", got)
-	}
-	b.pass(2 * time.Minute)
-	for limit, want := range map[int]string{1: "a", 2: "ae", 4: "abef", 7: "abcdefg", 100: "abcdefgh"} {
-		if got := first(limit); got != want {
-			t.Errorf("at most %d: got %s, want %s", limit, got, want)
-		}
-	}
-	_, all = b.waiting(c)
-	for _, i := range all[5:] {
-		b.settle(c, triggers.Result{Seq: i.Seq, State: triggers.Done})
-	}
-	if got := first(4); got != "abce" {
-		t.Errorf("of one new one: got %s, want abc, which have its place, and e", got)
-	}
-}
-
 func testOldest(t *testing.T, b *bench) {
 	b.subscribe("s")
 	b.subscribe("t", func(s *triggers.Subscription) {
@@ -391,67 +250,4 @@ func testOldest(t *testing.T, b *bench) {
 	check("the oldest has failed", triggers.Tally{Waiting: 3, Dead: 1, Oldest: began})
 	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 2}}, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
 	check("the new one is left", triggers.Tally{Waiting: 1, Dead: 1, Oldest: began.Add(time.Minute)})
-}
-
-func testRetireEvents(t *testing.T, b *bench) {
-	b.subscribe("s")
-	b.tell("a1", "b1")
-	b.pass(100 * time.Hour)
-	b.tell("c1")
-	c := b.claimDeliveries("s")
-	_, all := b.waiting(c)
-	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done})
-	b.pass(2 * time.Hour)
-	keep := store.Retention{Done: time.Hour, Dead: time.Hour, Most: 100, Events: 50 * time.Hour}
-	check := func(what string, retired int64, left ...string) {
-		t.Helper()
-		n, err := b.db.Retire(t.Context(), keep)
-		if err != nil || n != retired {
-			t.Errorf("%s: got %d retired, %v, want %d", what, n, err, retired)
-		}
-		events, err := b.db.Events(t.Context(), 0, 100)
-		var names []string
-		for _, e := range events {
-			names = append(names, strings.TrimPrefix(e.ID, "event "))
-		}
-		if err != nil || !slices.Equal(names, left) {
-			t.Errorf("%s: got %v, %v, want %v", what, names, err, left)
-		}
-	}
-	check("b1 waits, and c1 is young", 2, "b1", "c1")
-	b.settle(c, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
-	b.pass(2 * time.Hour)
-	check("b1 is over", 2, "c1")
-	keep.Events = 0
-	b.settle(c, triggers.Result{Seq: all[2].Seq, State: triggers.Done})
-	b.pass(1000 * time.Hour)
-	check("events are kept for good", 1, "c1")
-}
-
-// Of too many the oldest go, with their attempts; what waits is not counted.
-func testRetireMany(t *testing.T, b *bench) {
-	ctx := t.Context()
-	b.subscribe("s")
-	b.tell("a1", "b1", "c1", "d1", "e1")
-	c := b.claimDeliveries("s")
-	_, all := b.waiting(c)
-	for _, i := range all[1:] {
-		b.settle(c, triggers.Result{Seq: i.Seq, State: triggers.Done})
-	}
-	keep := store.Retention{Done: time.Hour, Dead: time.Hour, Most: 2}
-	for _, want := range []int64{2, 0} {
-		if n, err := b.db.Retire(ctx, keep); n != want || err != nil {
-			t.Errorf("retire: got %d, %v, want %d", n, err, want)
-		}
-	}
-	left, err := b.db.Invocations(ctx, triggers.Query{})
-	if err != nil || len(left) != 3 || left[0].Seq != all[0].Seq || left[1].Seq != all[3].Seq {
-		t.Errorf("left: got %+v, %v, want a1, d1 and e1", left, err)
-	}
-	for n, i := range all {
-		attempts, err := b.db.Attempts(ctx, i.Seq)
-		if want := max(0, n-2); err != nil || len(attempts) != min(1, want) {
-			t.Errorf("attempts at %s: got %d, %v, want %d", i.Event.ID, len(attempts), err, min(1, want))
-		}
-	}
 }

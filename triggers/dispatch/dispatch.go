@@ -164,13 +164,6 @@ func (d *Dispatcher) expire(ctx context.Context) {
 
 // wait waits for a bell, at most so long. The error is that of ctx.
 func wait(ctx context.Context, bell <-chan struct{}, most time.Duration) error {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-bell:
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
+	idle(ctx, bell, most)
+	return ctx.Err()
 }

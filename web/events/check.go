@@ -1,8 +1,6 @@
 package events
 
 import (
-	"crypto/rand"
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -33,14 +31,6 @@ var (
 )
 
 func (a *API) now() time.Time { return a.Now().UTC().Truncate(time.Microsecond) }
-
-// newID is a random UUID.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
 
 // check holds a subscription, secrets included, against what can be known of it alone. No text of an error holds a value of the client's that may
 // be a secret.

@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"sluice/triggers"
 )
 
@@ -56,7 +58,7 @@ func (a *API) Emit(ctx context.Context, e Emission) (triggers.Told, error) {
 	}
 	event := triggers.Event{ID: e.ID, Type: trigger.ID, Source: e.Source, Subject: e.Subject, Time: a.now(), Data: input.Bytes()}
 	if event.ID == "" {
-		event.ID = newID()
+		event.ID = uuid.NewString()
 	}
 	if event.Subject == "" {
 		event.Subject = event.ID

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"sluice/aggregation"
 	"sluice/triggers"
 )
@@ -101,7 +103,7 @@ func (a *API) Create(ctx context.Context, text []byte) (triggers.Subscription, e
 		return triggers.Subscription{}, bad("there is no trigger %q; GET /triggers lists them", *w.TriggerID)
 	}
 	now := a.now()
-	s := triggers.Subscription{ID: newID(), TriggerID: trigger.ID, TriggerName: trigger.Name}
+	s := triggers.Subscription{ID: uuid.NewString(), TriggerID: trigger.ID, TriggerName: trigger.Name}
 	s.Sluice.Created, s.Sluice.Modified = now, now
 	if err := w.onto(&s); err != nil {
 		return s, err
