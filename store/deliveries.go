@@ -16,11 +16,10 @@ import (
 const hasDue = `(s.enabled = 1 AND s.paused <= ? AND EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ?)
 	OR EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ? AND i.test = 1))`
 
-// Due lists the subscriptions that have something to deliver.
-func (db *DB) Due(ctx context.Context) (due []triggers.Due, err error) {
+// Due lists the subscriptions that have something to deliver at the database's time, which it tells as well.
+func (db *DB) Due(ctx context.Context) (due []triggers.Due, now time.Time, err error) {
 	err = db.read("look for deliveries", func(t tx) error {
-		now, err := db.now(ctx, t)
-		if err != nil {
+		if now, err = db.now(ctx, t); err != nil {
 			return err
 		}
 		at := micros(now)
@@ -31,7 +30,7 @@ func (db *DB) Due(ctx context.Context) (due []triggers.Due, err error) {
 			return err
 		})
 	})
-	return due, err
+	return due, now, err
 }
 
 // ClaimSubscription takes a subscription that nobody has, or that its owner has lost sight of. ErrLost: another has it.

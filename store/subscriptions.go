@@ -154,21 +154,60 @@ func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *
 		if err := change(&s, others); err != nil {
 			return err
 		}
-		doc, secrets, err := db.sealed(s)
-		if err != nil {
-			return err
-		}
-		_, err = t.exec(ctx, "UPDATE subscriptions SET name = ?, enabled = ?, paused = ?, doc = ?, sealed = ?, version = version + 1 WHERE id = ?",
-			clean(s.Name), bit(s.Enabled), pausedUntil(s.Sluice.Paused), doc, secrets, id)
-		if err == nil {
-			err = db.engine.notify(ctx, t) // it may be resumed
-		}
-		return err
+		return db.keepSubscription(ctx, t, s)
 	})
 	if err == nil {
 		db.wake.tell()
 	}
 	return s, err
+}
+
+// PauseSubscription puts what change makes of a claimed subscription's pause, and tells events of it in the same transaction. Who is sent what
+// does not depend on it, so that routes stay as they are. ErrLost: another has the claim, or the subscription has changed.
+func (db *DB) PauseSubscription(ctx context.Context, c triggers.Claim, change func(now *triggers.Pause) (then *triggers.Pause, tell []triggers.Event, err error)) error {
+	id := c.Subscription.ID
+	err := db.tell(ctx, "pause subscription "+id, func(t tx) error {
+		if _, err := next(ctx, t, "event", 0); err != nil { // before the subscription, as whoever tells of others
+			return err
+		}
+		s, err := db.subscription(ctx, t, id, " FOR UPDATE")
+		if errors.Is(err, aggregation.ErrNone) {
+			return triggers.ErrLost
+		}
+		if err == nil {
+			err = unchanged(ctx, t, c)
+		}
+		if err != nil {
+			return err
+		}
+		then, events, err := change(s.Sluice.Paused)
+		if err != nil || then == s.Sluice.Paused {
+			return err
+		}
+		s.Sluice.Paused = then
+		if err := db.keepSubscription(ctx, t, s); err != nil {
+			return err
+		}
+		return db.emit(ctx, t, events)
+	})
+	if err == nil {
+		db.wake.tell()
+	}
+	return err
+}
+
+// keepSubscription writes a subscription that was changed.
+func (db *DB) keepSubscription(ctx context.Context, t tx, s triggers.Subscription) error {
+	doc, secrets, err := db.sealed(s)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, "UPDATE subscriptions SET name = ?, enabled = ?, paused = ?, doc = ?, sealed = ?, version = version + 1 WHERE id = ?",
+		clean(s.Name), bit(s.Enabled), pausedUntil(s.Sluice.Paused), doc, secrets, s.ID)
+	if err != nil {
+		return err
+	}
+	return db.engine.notify(ctx, t) // it may be resumed
 }
 
 // DeleteSubscription takes a subscription away. What was on its way to it is dead from then on, and its record stays as long as others do.

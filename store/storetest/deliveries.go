@@ -78,9 +78,9 @@ func testRouting(t *testing.T, b *bench) {
 	}
 	b.tell("a1", "b1", "a1")
 	b.tell("a1", "a2") // a1 was told before
-	due, err := b.db.Due(ctx)
-	if err != nil || len(due) != 1 || due[0] != (triggers.Due{Subscription: "all"}) {
-		t.Errorf("due: got %+v, %v, want the subscription of all that nobody has", due, err)
+	due, now, err := b.db.Due(ctx)
+	if err != nil || len(due) != 1 || due[0] != (triggers.Due{Subscription: "all"}) || !now.Equal(b.clock().Truncate(time.Microsecond)) {
+		t.Errorf("due: got %+v at %v, %v, want the subscription of all that nobody has, at the database's time", due, now, err)
 	}
 	if made, err := b.db.Invocations(ctx, triggers.Query{}); err != nil || len(made) != 3 {
 		t.Errorf("invocations: got %+v, %v, want the 3 of the one subscription that events are delivered to", made, err)
@@ -118,7 +118,7 @@ func testPausedSubscription(t *testing.T, b *bench) {
 		}
 	}
 	due := func() int {
-		all, err := b.db.Due(ctx)
+		all, _, err := b.db.Due(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,6 +159,63 @@ func testPausedSubscription(t *testing.T, b *bench) {
 	if err := b.db.DeleteSubscription(ctx, "s"); !errors.Is(err, aggregation.ErrNone) {
 		t.Errorf("delete again: got %v, want %v", err, aggregation.ErrNone)
 	}
+}
+
+// A circuit's pause and the event that tells of it are kept together or not at all, and only for whoever has the claim to what it claimed.
+func testPauseOfClaim(t *testing.T, b *bench) {
+	ctx := t.Context()
+	b.subscribe("s")
+	paused := &triggers.Pause{Until: b.clock().Add(time.Minute), By: "circuit"}
+	refused := errors.New("refused")
+	for _, step := range []struct {
+		what  string
+		event string
+		err   error
+		want  error
+		told  int
+		until bool
+	}{
+		{"an event that cannot be kept", "", nil, nil, 0, false},
+		{"an error", "1", refused, refused, 0, false},
+		{"both", "1", nil, nil, 1, true},
+	} {
+		c := b.claimDeliveries("s")
+		err := b.db.PauseSubscription(ctx, c, func(*triggers.Pause) (*triggers.Pause, []triggers.Event, error) {
+			return paused, []triggers.Event{{ID: step.event, Type: triggers.SubscriptionPaused, Time: b.clock()}}, step.err
+		})
+		if step.want != nil && !errors.Is(err, step.want) || (err == nil) != step.until {
+			t.Errorf("%s: got %v, want %v", step.what, err, step.want)
+		}
+		all, err := b.db.Subscriptions(ctx)
+		if err != nil || len(b.events()) != step.told || (all[0].Sluice.Paused != nil) != step.until {
+			t.Errorf("%s: got %d events and the pause %+v, %v; want %d, and a pause %v", step.what, len(b.events()), all[0].Sluice.Paused, err, step.told, step.until)
+		}
+		if err := b.db.ReleaseSubscription(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := b.claimDeliveries("s")
+	lost := func(why string) {
+		t.Helper()
+		err := b.db.PauseSubscription(ctx, c, func(now *triggers.Pause) (*triggers.Pause, []triggers.Event, error) { return nil, nil, nil })
+		if !errors.Is(err, triggers.ErrLost) {
+			t.Errorf("%s: got %v, want %v", why, err, triggers.ErrLost)
+		}
+	}
+	if _, err := b.db.ChangeSubscription(ctx, "s", func(s *triggers.Subscription, _ []triggers.Subscription) error { s.Name = "new"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	lost("it has changed")
+	c.Version++
+	b.pass(2 * time.Minute)
+	if _, err := b.db.ClaimSubscription(ctx, "s", "b", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	lost("another has it")
+	if err := b.db.DeleteSubscription(ctx, "s"); err != nil {
+		t.Fatal(err)
+	}
+	lost("it is gone")
 }
 
 func testCompletion(t *testing.T, b *bench) {

@@ -62,7 +62,7 @@ func (c *circuit) open() bool {
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
 func (n *drain) turn(ctx context.Context) error {
-	now := time.Now().UTC()
+	now := n.d.now()
 	paused := n.claim.Subscription.Sluice.Paused
 	switch {
 	case n.probe && n.circuit.sent > 0 && n.circuit.failed == 0:
@@ -80,27 +80,32 @@ func (n *drain) turn(ctx context.Context) error {
 	return nil
 }
 
-// pause changes the subscription's pause, unless an operator has meanwhile, and emits an event of a kind, "" being none.
+// pause changes the subscription's pause, and with it tells an event of a kind, "" being none. That of an operator is let alone.
 func (n *drain) pause(ctx context.Context, pause *triggers.Pause, kind string) error {
+	s := &n.claim.Subscription
 	changed := false
-	s, err := n.d.o.Store.ChangeSubscription(ctx, n.claim.Subscription.ID, func(s *triggers.Subscription, _ []triggers.Subscription) error {
-		if changed = s.Sluice.Paused == nil || s.Sluice.Paused.By == byCircuit; changed {
-			s.Sluice.Paused = pause
+	err := n.d.o.Store.PauseSubscription(ctx, n.claim, func(now *triggers.Pause) (*triggers.Pause, []triggers.Event, error) {
+		if changed = now == nil || now.By == byCircuit; !changed {
+			return now, nil, nil
 		}
-		return nil
+		if kind == "" {
+			return pause, nil, nil
+		}
+		event, err := turned(s, pause, kind, n.d.now().Truncate(time.Microsecond))
+		return pause, []triggers.Event{event}, err
 	})
-	if err != nil || !changed || kind == "" {
-		return err
+	if err == nil && changed && kind != "" {
+		n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.circuit.last)
 	}
-	n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.circuit.last)
+	return err
+}
+
+// turned is the event that tells of a circuit.
+func turned(s *triggers.Subscription, pause *triggers.Pause, kind string, now time.Time) (triggers.Event, error) {
 	data, err := json.Marshal(map[string]any{
 		"subscription": map[string]string{"id": s.ID, "name": s.Name}, "trigger": map[string]string{"id": s.TriggerID, "name": s.TriggerName}, "pause": pause,
 	})
-	if err != nil {
-		return err
-	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
-	return n.d.o.Store.Emit(ctx, triggers.Event{
+	return triggers.Event{
 		ID: fmt.Sprintf("%.20s-%d", s.ID, now.UnixMicro()), Type: kind, Source: "sluice", Subject: s.ID, Time: now, Data: data,
-	})
+	}, err
 }

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/triggers"
@@ -25,7 +26,7 @@ import (
 
 // Store keeps subscriptions and invocations.
 type Store interface {
-	Due(ctx context.Context) ([]triggers.Due, error)
+	Due(ctx context.Context) (due []triggers.Due, now time.Time, err error)
 	ClaimSubscription(ctx context.Context, id, owner string, lease time.Duration) (triggers.Claim, error)
 	HoldSubscription(ctx context.Context, c triggers.Claim) error
 	ReleaseSubscription(ctx context.Context, c triggers.Claim) error
@@ -34,8 +35,7 @@ type Store interface {
 	StuckSubjects(ctx context.Context, c triggers.Claim) (map[string]triggers.Stuck, error)
 	Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error)
 	Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) error
-	ChangeSubscription(ctx context.Context, id string, change func(s *triggers.Subscription, others []triggers.Subscription) error) (triggers.Subscription, error)
-	Emit(ctx context.Context, events ...triggers.Event) error
+	PauseSubscription(ctx context.Context, c triggers.Claim, change func(now *triggers.Pause) (then *triggers.Pause, tell []triggers.Event, err error)) error
 	Expire(ctx context.Context) (int64, error)
 	Bell() <-chan struct{}
 }
@@ -71,7 +71,8 @@ type Sent struct {
 
 // Dispatcher delivers until its context ends.
 type Dispatcher struct {
-	o Options
+	o     Options
+	ahead atomic.Int64 // the store's clock of ours, in nanoseconds, when it was last asked
 
 	mu       sync.Mutex
 	drains   map[string]chan struct{} // by subscription: rung when there is something due
@@ -106,7 +107,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	var down bool
 	for ctx.Err() == nil {
 		bell := d.o.Store.Bell()
-		due, err := d.o.Store.Due(ctx)
+		due, err := d.due(ctx)
 		if err != nil && ctx.Err() == nil {
 			if !down {
 				d.o.Log.Error("nothing is delivered until the database answers", "error", err)
@@ -121,6 +122,21 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		}
 		_ = wait(ctx, bell, d.o.Look)
 	}
+}
+
+// due asks what is due, and for the time.
+func (d *Dispatcher) due(ctx context.Context) ([]triggers.Due, error) {
+	asked := time.Now()
+	due, now, err := d.o.Store.Due(ctx)
+	if err == nil {
+		d.ahead.Store(int64(now.Sub(asked.Add(time.Since(asked) / 2))))
+	}
+	return due, err
+}
+
+// now is the time by the store's clock, which decides what is due: a node whose own clock is wrong delivers as the others do.
+func (d *Dispatcher) now() time.Time {
+	return time.Now().Add(time.Duration(d.ahead.Load())).UTC()
 }
 
 // attend rings the drain of a subscription that has something due, or begins one.

@@ -46,9 +46,9 @@ type said struct {
 
 // send makes one attempt at each of some, in one call.
 func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch triggers.Batcher, some []departure) []landing {
-	began := time.Now()
+	began, clock := time.Now(), d.now()
 	all := d.call(ctx, s, batch, some)
-	now := time.Now()
+	took, now := time.Since(began), d.now()
 	landings := make([]landing, len(some))
 	for n, one := range some {
 		i, kind := one.invocation, d.o.Kind(one.invocation.Trigger)
@@ -58,7 +58,7 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 			r.Output = json.RawMessage(i.Hide(string(r.Output)))
 		}
 		r.Attempt = triggers.Attempt{
-			Number: i.Attempts + 1, Time: began.UTC(), Took: now.Sub(began), Status: all[n].answer.Status,
+			Number: i.Attempts + 1, Time: clock, Took: took, Status: all[n].answer.Status,
 			Answer: d.beginning(s, i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
 		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created)), all[n].err != nil && !triggers.IsPermanent(all[n].err)}
@@ -107,7 +107,7 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		if next.Dead {
 			return triggers.Result{State: triggers.Dead, Reason: err.Error()}
 		}
-		return triggers.Result{State: triggers.Waiting, Due: next.At.UTC(), Reason: err.Error()}
+		return triggers.Result{State: triggers.Waiting, Due: next.At, Reason: err.Error()}
 	}
 	if kind != triggers.RequestResponse {
 		return triggers.Result{State: triggers.Done}

@@ -185,3 +185,34 @@ func TestNoKey(t *testing.T) {
 		t.Errorf("got %s, %s, want it to wait and to say what is missing", kept.State, kept.Reason)
 	}
 }
+
+// late is a store whose clock is an hour behind.
+type late struct{ Store }
+
+func (late) Due(context.Context) ([]triggers.Due, time.Time, error) {
+	return nil, time.Now().Add(-time.Hour), nil
+}
+
+// When an event is sent again, and how old it is, goes by the store's clock, whatever the node's says.
+func TestClockIsTheStores(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := testDispatcher()
+		d.o.Store, d.o.Sender = late{}, echo{err: true}
+		d.o.Kind = func(string) triggers.Kind { return triggers.FireAndForget }
+		d.o.Redact = func(_ *triggers.Subscription, answer []byte) []byte { return answer }
+		if _, err := d.due(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now().Add(-time.Hour)
+		s := &triggers.Subscription{Type: triggers.TypeHTTP, Sluice: triggers.Extension{RetryFor: "PT30M"}}
+		i := triggers.Invocation{ID: "i", Trigger: "t", Created: now.Add(-time.Second), Event: triggers.Event{Data: []byte(`{"x":1}`)}}
+		got := d.send(t.Context(), s, nil, []departure{{"=x", i}})[0]
+		if want := now.Add(time.Second); got.result.State != triggers.Waiting || !got.result.Due.Equal(want) {
+			t.Errorf("got it %s, due %v, want it waiting until %v", got.result.State, got.result.Due, want)
+		}
+		if got.since != time.Second || !got.result.Attempt.Time.Equal(now) {
+			t.Errorf("got it sent at %v, %v after it was kept; want %v and a second", got.result.Attempt.Time, got.since, now)
+		}
+	})
+}
