@@ -17,12 +17,13 @@ import (
 
 const (
 	defaultConcurrency = 8
-	window             = 256                   // invocations in hand
-	mostInHand         = 4 * window            // where most of them wait for a few subjects
-	lookAgain          = 50 * time.Millisecond // for more, where the last look gave nothing to send
-	mostUnsettled      = 100                   // before they are kept, and in one transaction
-	unsettledFor       = 10 * time.Millisecond // at the most, while others are under way
-	landWithin         = 15 * time.Second      // what is under way gets to end when the node stops
+	window             = 256                    // invocations in hand
+	mostInHand         = 4 * window             // where most of them wait for a few subjects
+	lookAgain          = 50 * time.Millisecond  // for more, where the last look gave nothing to send
+	mostUnsettled      = 100                    // before they are kept, and in one transaction
+	unsettledFor       = 10 * time.Millisecond  // at the most, while others are under way
+	failedFor          = 100 * time.Millisecond // where all of them are sent again: none of them, and nothing behind them, is due before that
+	landWithin         = 15 * time.Second       // what is under way gets to end when the node stops
 )
 
 // drain delivers to one subscription under a claim. All but the sending is done by one goroutine, so nothing here is locked.
@@ -45,6 +46,7 @@ type drain struct {
 	flying    int // calls under way, each of one delivery or, to a receiver that takes several at once, of more
 	unsettled []landing
 	since     time.Time // when the first of them landed
+	pressing  time.Time // when the first of them landed that is not sent again
 	settling  []landing // that are being kept, while others are sent
 	settled   chan error
 	began     time.Time // when that began
@@ -306,7 +308,7 @@ func (n *drain) board() (some []departure) {
 func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
 	most := n.d.o.Lease / 3
 	if len(n.unsettled) > 0 && len(n.settling) == 0 {
-		most = max(0, unsettledFor-time.Since(n.since))
+		most = max(0, n.patience())
 	}
 	if n.limiter != nil && len(n.ready) > 0 && n.flying < n.slots {
 		most = min(most, untilNext(n.limiter))

@@ -12,10 +12,14 @@ import (
 // took notes what became of the deliveries of a call.
 func (n *drain) took(some []landing) {
 	n.flying--
+	now := time.Now()
 	if len(n.unsettled) == 0 {
-		n.since = time.Now()
+		n.since, n.pressing = now, time.Time{}
 	}
 	for _, l := range some {
+		if n.pressing.IsZero() && l.result.State != triggers.Waiting {
+			n.pressing = now
+		}
 		n.tookOne(l)
 	}
 }
@@ -38,9 +42,20 @@ func (n *drain) tookOne(l landing) {
 // settleSome begins to keep what has landed when it is worth a transaction. One is under way at a time, so that results are kept in the order in
 // which they came.
 func (n *drain) settleSome(ctx context.Context) {
-	if len(n.settling) == 0 && (len(n.unsettled) >= mostUnsettled || len(n.unsettled) > 0 && (n.flying == 0 || time.Since(n.since) >= unsettledFor)) {
+	if len(n.settling) == 0 && len(n.unsettled) > 0 && (len(n.unsettled) >= mostUnsettled || n.patience() <= 0) {
 		n.settle(ctx)
 	}
+}
+
+// patience is how long what has landed may wait to be kept. A receiver that fails is not to cost others a transaction for each failure.
+func (n *drain) patience() time.Duration {
+	switch {
+	case n.pressing.IsZero():
+		return failedFor - time.Since(n.since)
+	case n.flying == 0:
+		return 0
+	}
+	return unsettledFor - time.Since(n.pressing)
 }
 
 // hold makes the lease longer when nothing else has for a while. It comes before each sending: whoever was idle or was stopped may have lost the
