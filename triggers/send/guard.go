@@ -96,11 +96,18 @@ func (g guard) dial(ctx context.Context, network, address string, config *tls.Co
 	if err != nil || config == nil {
 		return conn, err
 	}
-	config = config.Clone()
-	if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}
+	return secure(ctx, conn, host, config)
+}
+
+// secure begins TLS with host over conn, which it closes where that fails.
+func secure(ctx context.Context, conn net.Conn, host string, config *tls.Config) (net.Conn, error) {
+	config = config.Clone()
+	config.ServerName = host
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	secured := tls.Client(conn, config)
