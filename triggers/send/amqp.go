@@ -76,12 +76,12 @@ func (n *node) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer, 
 	}
 	receipt, err := l.sender.SendWithReceipt(timed, message(d), nil)
 	if err != nil {
-		n.forget(l, err)
+		l.forget(err)
 		return triggers.Answer{}, n.judge(timed, ctx, l.socket.cause(err))
 	}
 	state, err := receipt.Wait(timed)
 	if err != nil {
-		n.forget(l, err)
+		l.forget(err)
 		return triggers.Answer{}, n.judge(timed, ctx, l.socket.cause(err))
 	}
 	switch s := state.(type) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"github.com/Azure/go-amqp"
 )
@@ -14,6 +15,7 @@ type link struct {
 	socket *bounded
 	conn   *amqp.Conn
 	sender *amqp.Sender
+	gone   atomic.Bool
 }
 
 // close says goodbye, if the peer hears it soon.
@@ -33,7 +35,7 @@ func (n *node) connected(ctx context.Context) (*link, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if n.kept != nil {
+	if n.kept != nil && !n.kept.gone.Load() {
 		return n.kept, nil
 	}
 	port := n.url.Port()
@@ -76,14 +78,10 @@ func (l *link) attach(ctx context.Context, address string) error {
 }
 
 // forget closes a link whose connection, session or link has ended, so that the next send makes another.
-func (n *node) forget(l *link, err error) {
+func (l *link) forget(err error) {
 	if !is[*amqp.ConnError](err) && !is[*amqp.SessionError](err) && !is[*amqp.LinkError](err) {
 		return
 	}
-	<-n.turn
-	if n.kept == l {
-		n.kept = nil
-	}
-	n.turn <- struct{}{}
+	l.gone.Store(true) // without the turn, which another may hold who connects
 	l.close()
 }

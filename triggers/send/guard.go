@@ -76,10 +76,11 @@ func (g guard) permit(host string) error {
 	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		a, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 	}
-	if err != nil && isNumber(host) {
+	switch {
+	case err != nil && isNumber(host):
 		return fmt.Errorf("%s is an address that is not written in full; write four numbers from 0 to 255 with dots between them, as in 192.0.2.1", host)
-	} else if err != nil {
-		return nil // it is a name
+	case err != nil:
+		return nil //nolint:nilerr // it is a name
 	}
 	if err := addresses.Permit(a, g.allow); err != nil {
 		return refusal(host, err)
