@@ -63,7 +63,7 @@ func (n *node) hosts() []host { return []host{{"sluice.destination.amqp.url", n.
 // close is called when no send is under way, so nobody has the turn.
 func (n *node) close() {
 	if n.kept != nil {
-		n.kept.conn.Close()
+		n.kept.close()
 	}
 }
 
@@ -76,16 +76,17 @@ func (n *node) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer, 
 	}
 	receipt, err := l.sender.SendWithReceipt(timed, message(d), nil)
 	if err != nil {
-		n.forget(l, err)
-		return triggers.Answer{}, n.judge(timed, ctx, err)
+		l.forget(err)
+		return triggers.Answer{}, n.judge(timed, ctx, l.socket.cause(err))
 	}
 	state, err := receipt.Wait(timed)
 	if err != nil {
-		n.forget(l, err)
-		return triggers.Answer{}, n.judge(timed, ctx, err)
+		l.forget(err)
+		return triggers.Answer{}, n.judge(timed, ctx, l.socket.cause(err))
 	}
 	switch s := state.(type) {
 	case *amqp.StateAccepted:
+		l.socket.renew()
 		return triggers.Answer{Status: http.StatusOK}, nil
 	case *amqp.StateRejected:
 		if s.Error != nil {
@@ -112,6 +113,9 @@ func (n *node) judge(timed, ctx context.Context, err error) error {
 		return fmt.Errorf("%s of %s: %w", n.to.Address, n.url.Hostname(), err)
 	}
 	said, ok := errors.AsType[*amqp.Error](err)
+	if ok && said.Condition == amqp.ErrCondTransferLimitExceeded && timed.Err() != nil { // the library's word for no credit until time ran out
+		ok, err = false, timed.Err()
+	}
 	if !ok {
 		if errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 			err = context.DeadlineExceeded

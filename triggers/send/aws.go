@@ -48,7 +48,7 @@ func newCloud(o Options, g guard, service, prefix, region string, key triggers.A
 	}
 	c := &cloud{service: service + " in " + region, host: prefix + "." + region + ".amazonaws.com" + domain, guard: g, timeout: o.Timeout}
 	c.client = &http.Client{
-		Transport:     g.transport(config, defaultConcurrency),
+		Transport:     brief{g.transport(config, defaultConcurrency)},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	c.config = aws.Config{Region: region, HTTPClient: c.client, Retryer: func() aws.Retryer { return aws.NopRetryer{} }, Credentials: &machine{}}
@@ -64,6 +64,17 @@ func newCloud(o Options, g guard, service, prefix, region string, key triggers.A
 	}
 	c.host, c.config.BaseEndpoint = u.Hostname(), aws.String(key.Endpoint)
 	return c, nil
+}
+
+// brief cuts off answers over mostAnswer: the library reads a body to its end, and the endpoint may be the subscriber's.
+type brief struct{ *http.Transport }
+
+func (b brief) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.Transport.RoundTrip(r)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, mostAnswer)
+	}
+	return resp, err
 }
 
 // owned refuses an endpoint without a key: what the machine signs as itself goes to AWS and nowhere else.

@@ -1,8 +1,10 @@
 package send_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -124,5 +126,50 @@ func TestMachineWithoutCredentials(t *testing.T) { //nolint:paralleltest // it s
 	_, err := s.Send(t.Context(), deliver(bridge(), "i"))
 	if want := "EventBridge in eu-west-1 was not asked: the machine has no credentials of AWS, and the subscription brings none"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// What a peer that plays AWS sends without end is not read to its end.
+func TestEndlessAnswerOfAWS(t *testing.T) {
+	t.Parallel()
+	var written atomic.Int64
+	key, _ := amazon(t, "sqs", func(w http.ResponseWriter, _ *http.Request, _ string) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		block, err := []byte(strings.Repeat(planted["token"], 5000)), error(nil)
+		for n := 0; err == nil && written.Load() < 2*mostWritten; written.Add(int64(n)) {
+			if written.Load() == 0 {
+				io.WriteString(w, `{"Successful":[{"Id":"`)
+			}
+			n, err = w.Write(block)
+		}
+	})
+	sub := broker(triggers.Destination{SQS: &triggers.SQSQueue{URL: "https://sqs.eu-west-1.amazonaws.com/1/q", Region: "eu-west-1", AccessKey: key}})
+	_, err := senders(t, send.Options{}).Send(t.Context(), deliver(sub, "i"))
+	leaks(t, "endless", err)
+	if triggers.IsPermanent(err) || written.Load() > mostWritten {
+		t.Errorf("got %v after %d bytes, want it cut off and tried again", err, written.Load())
+	}
+}
+
+// Calls for one event each, after one for all that was refused, have the time of one attempt together.
+func TestCallsShareTheirTime(t *testing.T) {
+	t.Parallel()
+	refuse := refusing(400, "BatchRequestTooLong")
+	var asked atomic.Int32
+	key, _ := amazon(t, "sqs", func(w http.ResponseWriter, r *http.Request, body string) {
+		if asked.Add(1) == 1 {
+			refuse(w, r, body)
+			return
+		}
+		<-r.Context().Done()
+	})
+	sub := broker(triggers.Destination{SQS: &triggers.SQSQueue{URL: "https://sqs.eu-west-1.amazonaws.com/1/q", Region: "eu-west-1", AccessKey: key}})
+	for i, err := range senders(t, send.Options{Timeout: 300 * time.Millisecond}).SendAll(t.Context(), several(sub, 5)) {
+		if !errors.Is(err, context.DeadlineExceeded) || triggers.IsPermanent(err) {
+			t.Errorf("event %d: got %v, want the end of time", i, err)
+		}
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("got %d calls, want none after the time of the attempt", n)
 	}
 }

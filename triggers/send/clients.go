@@ -3,6 +3,7 @@ package send
 import (
 	"errors"
 	"reflect"
+	"sync"
 	"time"
 
 	"sluice/triggers"
@@ -109,7 +110,9 @@ func (s *Senders) Close() {
 		}
 	}
 	s.mu.Unlock()
+	var under sync.WaitGroup // a broker that does not hear the goodbye holds up no other
 	for _, c := range ends {
-		c.sender.close()
+		under.Go(c.sender.close)
 	}
+	under.Wait()
 }

@@ -94,13 +94,13 @@ func (b *eventBridge) Send(ctx context.Context, d triggers.Delivery) (triggers.A
 }
 
 func (b *eventBridge) SendAll(ctx context.Context, all []triggers.Delivery) []error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout) // for all its calls
+	defer cancel()
 	return inBatches(all, func(some []triggers.Delivery) []error { return b.put(ctx, some) })
 }
 
 // put makes one call. Of its entries some may be taken and others not, and each has its own outcome.
 func (b *eventBridge) put(ctx context.Context, some []triggers.Delivery) []error {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
 	in := &eventbridge.PutEventsInput{}
 	for _, d := range some {
 		in.Entries = append(in.Entries, b.entry(d))

@@ -76,13 +76,26 @@ func (g guard) permit(host string) error {
 	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		a, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 	}
-	if err != nil {
+	switch {
+	case err != nil && isNumber(host):
+		return fmt.Errorf("%s is an address that is not written in full; write four numbers from 0 to 255 with dots between them, as in 192.0.2.1", host)
+	case err != nil:
 		return nil //nolint:nilerr // it is a name
 	}
 	if err := addresses.Permit(a, g.allow); err != nil {
 		return refusal(host, err)
 	}
 	return nil
+}
+
+// isNumber tells a host that others read as an address, as browsers do by its last label, and Go as a name.
+func isNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // refusal is what the subscriber reads when an address is closed to it.
@@ -96,11 +109,18 @@ func (g guard) dial(ctx context.Context, network, address string, config *tls.Co
 	if err != nil || config == nil {
 		return conn, err
 	}
-	config = config.Clone()
-	if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}
+	return secure(ctx, conn, host, config)
+}
+
+// secure begins TLS with host over conn, which it closes where that fails.
+func secure(ctx context.Context, conn net.Conn, host string, config *tls.Config) (net.Conn, error) {
+	config = config.Clone()
+	config.ServerName = host
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	secured := tls.Client(conn, config)

@@ -81,28 +81,35 @@ func (s *httpSender) hosts() []host {
 
 func (s *httpSender) close() { s.client.CloseIdleConnections() }
 
-// Send posts d once; twice where the receiver no longer takes a token that was kept, because that is no answer to the event.
+// Send posts d once; twice where the receiver no longer takes a token that was kept, because that is no answer to the event. All of it together has
+// the time of a token and a request, because a lease and a node that stops wait no longer.
 func (s *httpSender) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer, error) {
 	if s.tokens == nil {
-		return s.post(ctx, d, nil)
+		return s.post(ctx, s.timeout, d, nil)
 	}
-	token, err := s.tokens.get(ctx, nil)
+	end := time.Now().Add(s.tokens.timeout + s.timeout)
+	token, err := s.tokens.get(ctx, s.tokens.timeout, nil)
 	if err != nil {
 		return triggers.Answer{}, err
 	}
-	answer, err := s.post(ctx, d, token)
+	answer, err := s.post(ctx, s.timeout, d, token)
 	if answer.Status != http.StatusUnauthorized {
 		return answer, err
 	}
-	if token, err = s.tokens.get(ctx, token); err != nil {
+	fresh, failed := s.tokens.get(ctx, min(s.tokens.timeout, time.Until(end)), token)
+	if failed != nil {
+		return answer, failed
+	}
+	left := min(s.timeout, time.Until(end))
+	if left <= 0 {
 		return answer, err
 	}
-	return s.post(ctx, d, token)
+	return s.post(ctx, left, d, fresh)
 }
 
-func (s *httpSender) post(ctx context.Context, d triggers.Delivery, token *oauth2.Token) (triggers.Answer, error) {
+func (s *httpSender) post(ctx context.Context, within time.Duration, d triggers.Delivery, token *oauth2.Token) (triggers.Answer, error) {
 	// The time is for connecting, sending and the whole answer: a receiver that drips has no more than one that hangs.
-	timed, cancel := context.WithTimeout(ctx, s.timeout)
+	timed, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	req, err := s.request(timed, d, token)
 	if err != nil {
@@ -110,7 +117,7 @@ func (s *httpSender) post(ctx context.Context, d triggers.Delivery, token *oauth
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return triggers.Answer{}, s.silence(ctx, err)
+		return triggers.Answer{}, s.silence(ctx, within, err)
 	}
 	defer resp.Body.Close()
 	most := mostAnswer
@@ -124,15 +131,15 @@ func (s *httpSender) post(ctx context.Context, d triggers.Delivery, token *oauth
 	}
 	// Where no output is wanted, the status was the whole answer.
 	if err != nil && d.Kind == triggers.RequestResponse {
-		return answer, s.silence(ctx, err)
+		return answer, s.silence(ctx, within, err)
 	}
 	return answer, nil
 }
 
 // silence says why no answer came. ctx is the caller's, so that our own end of time is not taken for the caller's.
-func (s *httpSender) silence(ctx context.Context, err error) error {
+func (s *httpSender) silence(ctx context.Context, within time.Duration, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return fmt.Errorf("%s did not answer whole within %s: %w", s.url.Hostname(), s.timeout, context.DeadlineExceeded)
+		return fmt.Errorf("%s did not answer whole within %s: %w", s.url.Hostname(), within.Round(time.Millisecond), context.DeadlineExceeded)
 	}
 	return unanswered(ctx, s.url.Hostname(), err)
 }

@@ -29,6 +29,10 @@ type kafka struct {
 	dialled atomic.Pointer[error] // why the last broker could not be reached; the library tells only that time ran out
 }
 
+// mostKafka is what an answer of a broker may weigh. The library makes room at once for what is announced, and the largest that a producer asks for
+// names the brokers and the partitions of one topic.
+const mostKafka = 4 << 20
+
 // kafkaRules is the rule table of Kafka: what it refuses for good, and what of the rest is worth words. The first row that fits holds.
 var kafkaRules = []struct {
 	err   error
@@ -68,6 +72,7 @@ func newKafka(o Options, g guard, to *triggers.KafkaTopic) (*kafka, error) {
 		kgo.ProduceRequestTimeout(o.Timeout), kgo.RequestTimeoutOverhead(max(o.Timeout, time.Second)), kgo.RecordRetries(0), kgo.RequestRetries(1), kgo.UnknownTopicRetries(1), kgo.MetadataMinAge(time.Second),
 		// Idempotence would keep records that time has run out for, and the invocation's id tells a duplicate anyway.
 		kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.BrokerMaxReadBytes(mostKafka), kgo.FetchMaxBytes(mostKafka), // the one may not be less than the other
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(1000),
 	}
 	if to.UserName != "" {

@@ -2,6 +2,7 @@ package send_test
 
 import (
 	"context"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -163,4 +164,13 @@ func TestKafkaHangs(t *testing.T) {
 	if want := "topic events of Kafka: a broker did not answer in time: context deadline exceeded"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+}
+
+// A broker that announces a large answer is not made room for.
+func TestHostileKafka(t *testing.T) {
+	t.Parallel()
+	to := func(address string) triggers.Destination {
+		return triggers.Destination{Kafka: &triggers.KafkaTopic{Brokers: []string{address}, Topic: "events"}}
+	}
+	suffer(t, send.Options{}, "no answer that can be read came from a broker", to, func(conn net.Conn) int64 { return flood(conn, "\x06\x00\x00\x00", planted["token"]) })
 }

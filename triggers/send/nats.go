@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,10 +22,15 @@ type jetStream struct {
 	url     *url.URL
 	tls     *tls.Config
 	timeout time.Duration
+	turn    chan struct{} // holds one value: who has taken it may look at kept, and connect
+	kept    *publisher
+}
 
-	mu   sync.Mutex
-	conn *nats.Conn
-	js   jetstream.JetStream
+// publisher is a connection, and JetStream over it.
+type publisher struct {
+	jetstream.JetStream
+	conn   *nats.Conn
+	socket *bounded
 }
 
 // natsRules is the rule table of NATS. The first row that fits holds; what is in none is tried again.
@@ -63,25 +66,26 @@ func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	if to.Subject == "" {
 		return nil, errors.New("sluice.destination.nats.subject is missing")
 	}
-	s := &jetStream{guard: g, to: to, url: u, timeout: o.Timeout}
+	s := &jetStream{guard: g, to: to, url: u, timeout: o.Timeout, turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
 	s.tls, err = tlsOf(o.Roots, nil)
 	return s, err
 }
 
 func (s *jetStream) hosts() []host { return []host{{"sluice.destination.nats.url", s.url.Hostname()}} }
 
+// close is called when no send is under way, so nobody has the turn.
 func (s *jetStream) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil {
-		s.conn.Close()
+	if s.kept != nil {
+		s.kept.socket.hurry()
+		s.kept.conn.Close()
 	}
 }
 
 func (s *jetStream) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer, error) {
 	timed, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	js, err := s.connected()
+	p, err := s.connected(timed)
 	if err != nil {
 		return triggers.Answer{}, s.judge(ctx, err)
 	}
@@ -90,38 +94,30 @@ func (s *jetStream) Send(ctx context.Context, d triggers.Delivery) (triggers.Ans
 	for _, m := range marks(d) {
 		msg.Header.Set(m.name, m.value)
 	}
-	if _, err := js.PublishMsg(timed, msg, jetstream.WithMsgID(d.Invocation.ID), jetstream.WithRetryAttempts(0)); err != nil {
-		return triggers.Answer{}, s.judge(ctx, err)
+	if _, err := p.PublishMsg(timed, msg, jetstream.WithMsgID(d.Invocation.ID), jetstream.WithRetryAttempts(0)); err != nil {
+		return triggers.Answer{}, s.judge(ctx, p.socket.cause(err))
 	}
+	p.socket.renew()
 	return triggers.Answer{Status: http.StatusOK}, nil
-}
-
-// natsDialer opens sockets for the library, to the server that the subscription names and to those that it names in turn.
-// It keeps why it could not, because the library says only that no server is there.
-type natsDialer struct {
-	guard guard
-	why   error
-}
-
-func (d *natsDialer) Dial(network, address string) (conn net.Conn, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
-	defer cancel()
-	conn, d.why = d.guard.dial(ctx, network, address, nil)
-	return conn, d.why
 }
 
 // connected returns the connection, made anew where it has been lost: the library does not reconnect, because an event that nobody waits for
 // any more must not be published later.
-func (s *jetStream) connected() (jetstream.JetStream, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil && !s.conn.IsClosed() {
-		return s.js, nil
+func (s *jetStream) connected(ctx context.Context) (*publisher, error) {
+	select {
+	case <-s.turn:
+		defer func() { s.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	dialer := &natsDialer{guard: s.guard}
+	if s.kept != nil && !s.kept.conn.IsClosed() {
+		return s.kept, nil
+	}
+	until, _ := ctx.Deadline()
+	dialer := &natsDialer{open: func(network, address string) (*bounded, error) { return s.socket(ctx, network, address) }}
 	options := []nats.Option{
 		nats.Name("sluice"), nats.SetCustomDialer(dialer), nats.SkipHostLookup(), nats.NoReconnect(),
-		nats.Timeout(min(connectTimeout, s.timeout)), nats.PingInterval(20 * time.Second),
+		nats.Timeout(min(connectTimeout, max(time.Until(until), time.Millisecond))), nats.FlusherTimeout(s.timeout), nats.PingInterval(20 * time.Second),
 		nats.IgnoreDiscoveredServers(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
 	if s.url.Scheme == "tls" {
@@ -131,10 +127,12 @@ func (s *jetStream) connected() (jetstream.JetStream, error) {
 		options = append(options, nats.UserInfo(s.to.UserName, text(s.to.Password)))
 	}
 	conn, err := nats.Connect(s.url.String(), options...)
-	if dialer.why != nil {
+	switch {
+	case dialer.why != nil:
 		return nil, dialer.why
-	}
-	if err != nil {
+	case err != nil && dialer.socket != nil:
+		return nil, dialer.socket.cause(err)
+	case err != nil:
 		return nil, err
 	}
 	js, err := jetstream.New(conn)
@@ -142,8 +140,8 @@ func (s *jetStream) connected() (jetstream.JetStream, error) {
 		conn.Close()
 		return nil, err
 	}
-	s.conn, s.js = conn, js
-	return js, nil
+	s.kept = &publisher{JetStream: js, conn: conn, socket: dialer.socket}
+	return s.kept, nil
 }
 
 func (s *jetStream) judge(ctx context.Context, err error) error {

@@ -57,6 +57,8 @@ var silences = []struct {
 	{sys(syscall.ECONNREFUSED), "%s refuses connections"},
 	{sys(syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED), "%s broke the connection off"},
 	{sys(syscall.EHOSTUNREACH, syscall.ENETUNREACH), "no way leads to %s"},
+	{sys(errOversize), "%s sent more at once than its protocol needs here, and was cut off"},
+	{sys(errBabble), "%s sent on and on and took no event, and was cut off"},
 	{sys(io.EOF, io.ErrUnexpectedEOF, net.ErrClosed), "%s closed the connection before its answer was whole"},
 }
 

@@ -14,6 +14,9 @@ import (
 	"sluice/triggers"
 )
 
+// tokenTimeout is for a token, besides the time for the request that it is for.
+const tokenTimeout = 4 * time.Second
+
 // tokens keeps the token of one subscription, and fetches one for all who wait.
 type tokens struct {
 	config  clientcredentials.Config
@@ -36,7 +39,7 @@ func newTokens(c *triggers.ClientCredentials, client *http.Client, timeout time.
 	}
 	t := &tokens{
 		config: clientcredentials.Config{ClientID: c.ClientID, ClientSecret: text(c.ClientSecret), TokenURL: u.String(), Scopes: c.Scopes, AuthStyle: style},
-		host:   u.Hostname(), client: client, timeout: timeout, hidden: hidden,
+		host:   u.Hostname(), client: client, timeout: min(timeout, tokenTimeout), hidden: hidden,
 		turn: make(chan struct{}, 1),
 	}
 	t.turn <- struct{}{}
@@ -44,14 +47,14 @@ func newTokens(c *triggers.ClientCredentials, client *http.Client, timeout time.
 }
 
 // get returns the kept token, or a new one where it has ended or is the refused one.
-func (t *tokens) get(ctx context.Context, refused *oauth2.Token) (*oauth2.Token, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+func (t *tokens) get(ctx context.Context, within time.Duration, refused *oauth2.Token) (*oauth2.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	select {
 	case <-t.turn:
 		defer func() { t.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return nil, unanswered(ctx, t.host, ctx.Err())
+		return nil, t.words(ctx, ctx.Err())
 	}
 	if t.kept.Valid() && t.kept != refused {
 		return t.kept, nil

@@ -59,13 +59,13 @@ func (t *topic) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer,
 }
 
 func (t *topic) SendAll(ctx context.Context, all []triggers.Delivery) []error {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout) // for all its calls
+	defer cancel()
 	return inBatches(all, func(some []triggers.Delivery) []error { return t.put(ctx, some) })
 }
 
 // put makes one call. An entry is found in the answer by its place in the call, which is its id there.
 func (t *topic) put(ctx context.Context, some []triggers.Delivery) []error {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	defer cancel()
 	in := &sns.PublishBatchInput{TopicArn: &t.arn}
 	for i, d := range some {
 		in.PublishBatchRequestEntries = append(in.PublishBatchRequestEntries, t.entry(i, d))

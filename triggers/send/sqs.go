@@ -58,13 +58,13 @@ func (q *queue) Send(ctx context.Context, d triggers.Delivery) (triggers.Answer,
 }
 
 func (q *queue) SendAll(ctx context.Context, all []triggers.Delivery) []error {
+	ctx, cancel := context.WithTimeout(ctx, q.timeout) // for all its calls
+	defer cancel()
 	return inBatches(all, func(some []triggers.Delivery) []error { return q.put(ctx, some) })
 }
 
 // put makes one call. An entry is found in the answer by its place in the call, which is its id there.
 func (q *queue) put(ctx context.Context, some []triggers.Delivery) []error {
-	ctx, cancel := context.WithTimeout(ctx, q.timeout)
-	defer cancel()
 	in := &sqs.SendMessageBatchInput{QueueUrl: &q.url}
 	for i, d := range some {
 		in.Entries = append(in.Entries, q.entry(i, d))
