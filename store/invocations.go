@@ -63,8 +63,31 @@ func conditions(q triggers.Query) (where string, args []any) {
 func (db *DB) Invocations(ctx context.Context, q triggers.Query) (all []triggers.Invocation, err error) {
 	where, args := conditions(q)
 	tail, most := page("i.seq", q.Newest, q.Limit)
+	read := invocations
+	if q.Bare {
+		read = bareInvocations
+	}
 	err = db.read("read invocations", func(t tx) error {
-		all, err = invocations(ctx, t, where+tail, append(args, most)...)
+		all, err = read(ctx, t, where+tail, append(args, most)...)
+		return err
+	})
+	return all, err
+}
+
+// bareInvocations are invocations without what is long: payload, content and output.
+func bareInvocations(ctx context.Context, t tx, where string, args ...any) (all []triggers.Invocation, err error) {
+	err = t.each(ctx, `SELECT i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.state, i.attempts, i.tries, i.due, i.created, i.completed, i.deadline,
+		i.reason, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, i.created)
+		FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `+where, args, func(scan scan) error {
+		var i triggers.Invocation
+		var test, attempts, tries, due, created, completed, deadline, at int64
+		var state string
+		err := scan(&i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &state, &attempts, &tries, &due, &created, &completed, &deadline,
+			&i.Reason, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at)
+		i.Test, i.State, i.Attempts, i.Tries = test == 1, triggers.State(state), int(attempts), int(tries)
+		i.Due, i.Created, i.Completed, i.Deadline = fromMicros(due), fromMicros(created), fromMicros(completed), fromMicros(deadline)
+		i.Event.Type, i.Event.Time = i.Trigger, fromMicros(at)
+		all = append(all, i)
 		return err
 	})
 	return all, err
@@ -98,8 +121,8 @@ func (db *DB) Attempts(ctx context.Context, invocation int64) (all []triggers.At
 	return all, err
 }
 
-// Invoke makes a test invocation for each subscription of a trigger, enabled or not, whose filter the payload passes. only names some
-// subscriptions; none: all. It returns what was made; none is there where nobody subscribes.
+// Invoke makes a test invocation for each subscription of a trigger, enabled or not, that is delivered to and whose filter the payload passes.
+// only names some subscriptions; none: all. It returns what was made, and whether anybody subscribes, delivered to or not.
 func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.RawMessage, only []string) (made []triggers.Invocation, subscribed bool, err error) {
 	err = db.tell(ctx, "test trigger "+trigger, func(t tx) error {
 		made, subscribed = nil, false
@@ -114,6 +137,9 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 				continue
 			}
 			subscribed = true
+			if !s.Delivers() {
+				continue
+			}
 			passes, err := db.router.predicate(s)
 			if err != nil {
 				return err
@@ -138,46 +164,74 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 
 // Complete takes the answer of a receiver to an invocation that waits for one, or that is being sent: a quick receiver completes before what it
 // answered is kept, and even before it answers. check looks at the output before it is kept. ErrNone: there is no such invocation; ErrSecret: it
-// has another secret; ErrOver: it is completed, or waits no more.
+// has another secret; ErrOver: it is completed, or waits no more. Whoever is refused has only read: nobody need be known to ask, and SQLite has one
+// writer.
 func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error {
-	err := db.write(ctx, "complete invocation "+id, func(t tx) error {
-		now, err := db.now(ctx, t)
+	err := db.read("complete invocation "+id, func(t tx) error {
+		one, err := db.awaited(ctx, t, id, secret)
 		if err != nil {
 			return err
 		}
-		all, err := invocations(ctx, t, "i.id = ?", id)
-		switch {
-		case err != nil:
-			return err
-		case len(all) == 0:
-			return aggregation.ErrNone
-		case !db.isSecret(secret, id):
-			return triggers.ErrSecret
-		case all[0].State != triggers.Asked && all[0].State != triggers.Waiting, all[0].State == triggers.Asked && !now.Before(all[0].Deadline):
-			return triggers.ErrOver
-		}
-		if err := check(all[0]); err != nil {
-			return err
-		}
-		one := triggers.Invocation{Secret: secret}
-		if output != nil {
-			output = json.RawMessage(one.Hide(string(output)))
-		}
-		n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
-			micros(now), textOrNull(output), clean(one.Hide(fault)), id)
-		switch {
-		case err != nil:
-			return err
-		case n == 0:
-			return triggers.ErrOver
-		}
-		if n, err = unpark(ctx, t, all[0].Subscription, all[0].Event.Subject); err == nil && n > 0 { // it had failed, and others waited for it
-			err = db.engine.notify(ctx, t)
-		}
+		return check(one)
+	})
+	if err != nil {
 		return err
+	}
+	err = db.write(ctx, "complete invocation "+id, func(t tx) error {
+		one, err := db.awaited(ctx, t, id, secret) // as it is by now
+		if err != nil {
+			return err
+		}
+		return db.keepAnswer(ctx, t, one, secret, output, fault)
 	})
 	if err == nil {
 		db.wake.tell()
+	}
+	return err
+}
+
+// awaited is an invocation that can be completed.
+func (db *DB) awaited(ctx context.Context, t tx, id, secret string) (one triggers.Invocation, err error) {
+	all, err := bareInvocations(ctx, t, "i.id = ?", id)
+	switch {
+	case err != nil:
+		return one, err
+	case len(all) == 0:
+		return one, aggregation.ErrNone
+	case !db.isSecret(secret, id):
+		return one, triggers.ErrSecret
+	}
+	now, err := db.now(ctx, t)
+	if err != nil {
+		return one, err
+	}
+	one = all[0]
+	if one.State != triggers.Asked && one.State != triggers.Waiting || one.State == triggers.Asked && !now.Before(one.Deadline) {
+		return one, triggers.ErrOver
+	}
+	return one, nil
+}
+
+// keepAnswer completes an invocation.
+func (db *DB) keepAnswer(ctx context.Context, t tx, one triggers.Invocation, secret string, output json.RawMessage, fault string) error {
+	now, err := db.now(ctx, t)
+	if err != nil {
+		return err
+	}
+	one.Secret = secret
+	if output != nil {
+		output = json.RawMessage(one.Hide(string(output)))
+	}
+	n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
+		micros(now), textOrNull(output), clean(one.Hide(fault)), one.ID)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return triggers.ErrOver
+	}
+	if n, err = unpark(ctx, t, one.Subscription, one.Event.Subject); err == nil && n > 0 { // it had failed, and others waited for it
+		err = db.engine.notify(ctx, t)
 	}
 	return err
 }
@@ -203,6 +257,16 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 		db.wake.tell()
 	}
 	return replayed, err
+}
+
+// Orphans are how many of what Replay would send again belong to subscriptions that are gone.
+func (db *DB) Orphans(ctx context.Context, q triggers.Query) (n int64, err error) {
+	where, args := conditions(q)
+	err = db.read("count invocations", func(t tx) error {
+		return t.one(ctx, `SELECT count(*) FROM invocations i WHERE `+where+` AND i.state IN ('dead', 'done') AND NOT EXISTS
+			(SELECT 1 FROM subscriptions s WHERE s.id = i.subscription)`, args, &n)
+	})
+	return n, err
 }
 
 // Expire ends the wait for answers whose deadline is over, and all wait for subscriptions that are gone, and returns how many those are.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 )
 
 // Decode reads a payload as filters see it: numbers keep the digits that they were written with, because an id of twenty digits is no float64.
@@ -19,6 +20,17 @@ func Decode(payload []byte) (document any, err error) {
 		return nil, ErrMore
 	}
 	return document, nil
+}
+
+// WhyNotJSON says of a text that encoding/json does not read what whoever wrote it can see: is empty, is nested too deep, or is not JSON.
+func WhyNotJSON(text []byte, err error) string {
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return "is empty"
+	case strings.Contains(err.Error(), "exceeded max depth"):
+		return "is nested too deep: 10,000 levels are the most"
+	}
+	return "is not JSON"
 }
 
 // ErrMore says that more than one document is there.

@@ -15,6 +15,7 @@ type Query struct {
 	Beyond       int64     // with a higher Seq
 	Limit        int       // 0 = 250
 	Newest       bool      // first; otherwise the oldest
+	Bare         bool      // without payload, content and output, which are long
 }
 
 // EventQuery asks for events of the outbox. Zero fields ask for nothing in particular.

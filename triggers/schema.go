@@ -66,7 +66,7 @@ func (s *Schema) Check(document json.RawMessage) error {
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
-		return errors.New("is not JSON")
+		return errors.New(WhyNotJSON(document, err))
 	}
 	if o, ok := doc.(map[string]any); ok && len(o) == 0 && s.orNull { // SailPoint's pages take {} for null
 		doc = nil

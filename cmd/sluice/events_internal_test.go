@@ -136,7 +136,7 @@ func TestEventsByCommand(t *testing.T) {
 		t.Errorf("list: got %s", text)
 	}
 	var shown subscriptionPage
-	if err := json.Unmarshal([]byte(d.do("", exitOK, "subscriptions", "show", "PICKY")), &shown); err != nil {
+	if err := json.Unmarshal([]byte(d.do("", exitOK, "subscriptions", "show", "PICKY", "-o", "json")), &shown); err != nil {
 		t.Fatal(err)
 	}
 	if shown.ID != picky || shown.Counts.Waiting != 1 || shown.Counts.FilteredOut != 1 || shown.Counts.Oldest.IsZero() || len(shown.FilteredOut) != 1 || shown.FilteredOut[0].Event != "bob-1" || shown.FilteredOut[0].Number != first.Number {

@@ -74,7 +74,7 @@ func findEvent(ctx context.Context, db *store.DB, name string) (store.Numbered, 
 			return all[0], nil
 		}
 	}
-	return event, usagef("there is no event %s; sluice events list shows them", name)
+	return event, usagef("there is no event %s; sluice events list shows them", shownText(name))
 }
 
 func eventPageOf(ctx context.Context, db *store.DB, event store.Numbered) (eventPage, error) {
@@ -83,7 +83,7 @@ func eventPageOf(ctx context.Context, db *store.DB, event store.Numbered) (event
 	if err != nil {
 		return page, err
 	}
-	made, err := db.Invocations(ctx, triggers.Query{Event: event.Seq, Limit: mostListed})
+	made, err := db.Invocations(ctx, triggers.Query{Event: event.Seq, Limit: mostListed, Bare: true})
 	if err != nil {
 		return page, err
 	}

@@ -91,7 +91,7 @@ func tryFilter(env environment, output format, text string, document func() (any
 
 // pointer shows the place in a filter that fits a line of a terminal.
 func pointer(text string, position int) string {
-	if position < 1 || len(text) > 200 || strings.ContainsAny(text, "\n\t\r") {
+	if position < 1 || len(text) > 200 || strings.ContainsFunc(text, unseen) {
 		return ""
 	}
 	return "\n  " + text + "\n  " + strings.Repeat(" ", position-1) + "^"
@@ -132,7 +132,7 @@ func filterDocument(env environment, name string) (any, error) {
 	case errors.Is(err, triggers.ErrMore):
 		return nil, usagef("%s has more behind its JSON document: give one event", name)
 	case err != nil:
-		return nil, usagef("%s must be a JSON document: %w", name, err)
+		return nil, usagef("%s must be a JSON document, and %s (%w)", name, triggers.WhyNotJSON(text, err), err)
 	}
 	return doc, nil
 }

@@ -60,11 +60,15 @@ func shownInvocationOf(i *triggers.Invocation, names map[string]string) shownInv
 // subscriptionNames are the names of all subscriptions by their ids.
 func subscriptionNames(ctx context.Context, db *store.DB) (map[string]string, error) {
 	all, err := db.Subscriptions(ctx)
+	return namesByID(all), err
+}
+
+func namesByID(all []triggers.Subscription) map[string]string {
 	names := make(map[string]string, len(all))
 	for i := range all {
 		names[all[i].ID] = all[i].Name
 	}
-	return names, err
+	return names
 }
 
 // invocationRows are a table for people.
@@ -97,7 +101,7 @@ type invocationFlags struct {
 }
 
 func newInvocationFlags(cmd *cobra.Command, env environment) *invocationFlags {
-	f := &invocationFlags{where: databaseFlags(cmd, env), output: formatFlag(cmd), query: triggers.Query{Newest: true}}
+	f := &invocationFlags{where: databaseFlags(cmd, env), output: formatFlag(cmd), query: triggers.Query{Newest: true, Bare: true}}
 	cmd.Flags().StringVar(&f.query.Subscription, "subscription", "", "only those to a subscription, by its id or name")
 	cmd.Flags().StringVar(&f.query.Trigger, "trigger", "", "only those of a trigger")
 	f.since, f.until = windowFlags(cmd, "only those created or replayed")
@@ -131,10 +135,7 @@ func (f *invocationFlags) print(ctx context.Context, env environment) error {
 		if named != "" && found == nil && len(all) == 0 { // the record of a deleted one may be there still
 			return noSubscription(named)
 		}
-		names, err := subscriptionNames(ctx, db)
-		if err != nil {
-			return err
-		}
+		names := namesByID(subscriptions)
 		shown := []shownInvocation{}
 		for i := range all {
 			shown = append(shown, shownInvocationOf(&all[i], names))

@@ -133,10 +133,15 @@ func TestInvocationsByCommand(t *testing.T) {
 		{"replay " + all[0].ID + " " + all[2].ID, exitUnwell, "1 invocation is sent again\nsluice: " + all[2].ID + " is on its way already\n"},
 		{"replay --subscription a --since 1h -o json", exitOK, `"replayed": 1`}, // bob's: the others are on their way
 		{"replay --subscription a --dead", exitOK, "0 invocations"},
+		{"replay --dead", exitOK, "0 invocations are sent again\n3 left out: the subscription is gone"},
+		{"replay --dead -o json", exitOK, `"leftOut": 3`},
 	} {
 		if got := d.do("", c.code, append([]string{"invocations"}, strings.Fields(c.args)...)...); !strings.Contains(got, c.want) {
 			t.Errorf("invocations %s: got %s, want %s", c.args, got, c.want)
 		}
+	}
+	if got := d.do("", exitUsage, "invocations", "replay", "--dead", "--subscription", ""); !strings.Contains(got, "--subscription is empty") {
+		t.Errorf("replay of a subscription without a name: got %s, want it refused", got)
 	}
 	again, err := db.NextDeliveries(t.Context(), c, nil, 10)
 	if err != nil || len(again) != 3 || again[0].ID != all[0].ID || again[0].Attempts != 1 {

@@ -30,6 +30,9 @@ of that. Tests are sent again by their ids alone. The span for which each is tri
 	f.since, f.until = windowFlags(cmd, "only those created or replayed")
 	cmd.Flags().BoolVar(&f.dead, "dead", false, "those that are dead")
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		if cmd.Flags().Changed("subscription") && f.subscription == "" { // as of a variable that is not set; --dead would mean those of all
+			return usagef("--subscription is empty")
+		}
 		if err := f.check(ids); err != nil {
 			return err
 		}
@@ -45,7 +48,11 @@ of that. Tests are sent again by their ids alone. The span for which each is tri
 			if err != nil {
 				return err
 			}
-			return printReplayed(env, *f.output, n)
+			orphans, err := db.Orphans(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return printReplayed(env, *f.output, n, orphans)
 		})
 	}
 	return cmd
@@ -85,17 +92,22 @@ func (f *replayFlags) query(ctx context.Context, db *store.DB) (triggers.Query, 
 	return q, err
 }
 
-func printReplayed(env environment, output format, n int64) error {
+// printReplayed says how many are sent again, and how many would be if their subscriptions were not gone.
+func printReplayed(env environment, output format, n, orphans int64) error {
 	if output == asJSON {
 		return writeJSON(env.stdout, struct {
 			Replayed int64 `json:"replayed"`
-		}{n})
+			LeftOut  int64 `json:"leftOut,omitempty"`
+		}{n, orphans})
 	}
 	verb := "are"
 	if n == 1 {
 		verb = "is"
 	}
 	_, err := fmt.Fprintf(env.stdout, "%s %s sent again\n", counted(n, "invocation"), verb)
+	if err == nil && orphans > 0 {
+		_, err = fmt.Fprintf(env.stdout, "%d left out: the subscription is gone, so that there is nobody to send to\n", orphans)
+	}
 	return err
 }
 
@@ -128,5 +140,5 @@ func replayNamed(ctx context.Context, env environment, output format, db *store.
 	if err != nil {
 		return err
 	}
-	return errors.Join(printReplayed(env, output, n), whyNot)
+	return errors.Join(printReplayed(env, output, n, 0), whyNot)
 }

@@ -63,7 +63,7 @@ func invocationsShowCommand(env environment) *cobra.Command {
 }
 
 func noInvocation(id string) error {
-	return usagef("there is no invocation %s; sluice invocations list shows them", id)
+	return usagef("there is no invocation %s; sluice invocations list shows them", shownText(id))
 }
 
 func invocationPageOf(ctx context.Context, db *store.DB, id string) (invocationPage, error) {

@@ -134,8 +134,10 @@ func (f *listenFlags) check(env environment) error {
 		return nil
 	}
 	text, err := readBounded(env, f.file, mostOutput)
-	if err == nil && !json.Valid(text) {
-		err = errors.New("it is not JSON")
+	if err == nil {
+		if wrong := json.Unmarshal(text, new(json.RawMessage)); wrong != nil {
+			err = errors.New("it " + triggers.WhyNotJSON(text, wrong))
+		}
 	}
 	if err != nil {
 		return usagef("--output cannot be read: %w", err)

@@ -42,6 +42,9 @@ func (a *App) letSubscribe(set *connectors.Set, db *store.DB, folder string) err
 	if err := a.lookForKeys(db); err != nil {
 		return err
 	}
+	if err := a.lookForTriggers(set, db); err != nil {
+		return err
+	}
 	e := set.Events
 	tokens := oauth.New(oauth.Options{Clients: db, Keys: keys, Tenant: tenant, TTL: e.Token, Calls: e.Calls, Window: e.Window, Log: a.log})
 	options := eventOptions(set, db)
@@ -70,6 +73,20 @@ func (a *App) lookForKeys(db *store.DB) error {
 		len(names))
 	a.log.Error(a.unopened, "subscriptions", names)
 	return nil
+}
+
+// lookForTriggers tells an operator of subscriptions to triggers that are not there, as when the file of one was taken away: no event comes to them.
+func (a *App) lookForTriggers(set *connectors.Set, db *store.DB) error {
+	ctx, cancel := context.WithTimeout(context.Background(), sealsWithin)
+	defer cancel()
+	all, err := db.Subscriptions(ctx)
+	for i := range all {
+		if set.Triggers().Trigger(all[i].TriggerID) == nil {
+			a.log.Warn("no event comes to a subscription, because its trigger is not there: put the trigger's file back, or delete the subscription",
+				"subscription", all[i].Name, "trigger", all[i].TriggerID)
+		}
+	}
+	return err
 }
 
 // sealsWithin is how long a start waits for a look at the database.

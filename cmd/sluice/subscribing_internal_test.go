@@ -231,7 +231,7 @@ func TestSubscriptionsByCommand(t *testing.T) {
 		{strings.Replace(text, "a.example", "LocalHost.:99", 1), exitUsage, "subscriptions create -", "allow_networks"},
 		{"", exitUsage, "subscriptions create nowhere.json", "cannot be read"},
 		{"", exitOK, "subscriptions list", "active"},
-		{"", exitOK, "subscriptions show " + made.ID, `"password": null`},
+		{"", exitOK, "subscriptions show -o json " + made.ID, `"password": null`},
 		{"", exitOK, "subscriptions pause " + made.ID, "a: paused by operator"},
 		{"", exitOK, "subscriptions list -o json", `"reason": "paused by an operator"`},
 		{"", exitOK, "keys rotate-seal --new", "1 row of subscriptions with secrets, 1 sealed again"},

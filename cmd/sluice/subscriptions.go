@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,7 +62,7 @@ func targetOf(s *triggers.Subscription) string {
 }
 
 func noSubscription(id string) error {
-	return usagef("there is no subscription %s; sluice subscriptions list shows them", id)
+	return usagef("there is no subscription %s; sluice subscriptions list shows them", shownText(id))
 }
 
 // mostSubscription bounds what create reads.
@@ -107,8 +106,10 @@ func createSubscription(ctx context.Context, set *connectors.Set, db *store.DB, 
 
 func subscriptionText(env environment, name string) ([]byte, error) {
 	text, err := readBounded(env, name, mostSubscription)
-	if err == nil && !json.Valid(bytes.TrimSpace(text)) {
-		err = errors.New("it is not JSON")
+	if err == nil {
+		if wrong := json.Unmarshal(text, new(json.RawMessage)); wrong != nil {
+			err = errors.New("it " + triggers.WhyNotJSON(text, wrong))
+		}
 	}
 	if err != nil {
 		return nil, usagef("the subscription cannot be read: %w", err)
@@ -162,7 +163,7 @@ func changePause(ctx context.Context, env environment, where databaseChoice, id 
 		case err != nil:
 			return err
 		}
-		_, err = fmt.Fprintf(env.stdout, "%s: %s\n", s.Name, stateOf(&s))
+		_, err = fmt.Fprintf(env.stdout, "%s: %s\n", shownText(s.Name), stateOf(&s))
 		return err
 	})
 }

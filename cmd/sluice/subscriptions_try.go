@@ -87,6 +87,10 @@ func testPayload(env environment, set *connectors.Set, s *triggers.Subscription,
 // testSubscription sends a test and waits for what becomes of it.
 func testSubscription(ctx context.Context, db *store.DB, s *triggers.Subscription, payload json.RawMessage, wait time.Duration) (subscriptionTest, error) {
 	found := subscriptionTest{Attempts: []shownAttempt{}}
+	if !s.Delivers() {
+		found.Explained = "nothing is delivered to a subscription of type " + s.Type
+		return found, nil
+	}
 	made, _, err := db.Invoke(ctx, s.TriggerID, payload, json.RawMessage("{}"), []string{s.ID})
 	if err != nil {
 		return found, err

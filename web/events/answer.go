@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"sluice/internal/fault"
+	"sluice/triggers"
 	"sluice/web/collection"
 )
 
@@ -122,7 +123,7 @@ func decode(text []byte, into any) error {
 		return bad("%s must be %s, not %s", field, kindOf(wrong.Type.Kind().String()), strings.Fields(wrong.Value + " another value")[0])
 	}
 	if err != nil {
-		return bad("the body is not JSON")
+		return bad("the body %s", triggers.WhyNotJSON(text, err))
 	}
 	return nil
 }
@@ -144,21 +145,9 @@ func kindOf(kind string) string {
 
 // page answers with the part of a collection that is asked for.
 func page[T any](v *visit, fields []collection.Field[T], all func() ([]T, error), show func(T) any) error {
-	values, err := url.ParseQuery(v.URL.RawQuery) // what cannot be read must not be as if it had not been said
-	if err != nil {
-		return bad("the query cannot be read: %s; in a value write %%3B for a semicolon and %%25 for a per cent sign", err)
-	}
-	q, err := collection.Read(values, fields)
-	if err != nil {
-		return bad("%s", err)
-	}
-	items, err := all()
+	items, err := choose(v, fields, all)
 	if err != nil {
 		return err
-	}
-	items, total := q.Of(items)
-	if q.Count {
-		v.ResponseWriter.Header().Set("X-Total-Count", strconv.Itoa(total))
 	}
 	shown := make([]any, len(items))
 	for i, item := range items {
@@ -166,4 +155,25 @@ func page[T any](v *visit, fields []collection.Field[T], all func() ([]T, error)
 	}
 	v.send(http.StatusOK, shown)
 	return nil
+}
+
+// choose is the part of a collection that is asked for; the answer's head says how much there is, where that is asked for too.
+func choose[T any](v *visit, fields []collection.Field[T], all func() ([]T, error)) ([]T, error) {
+	values, err := url.ParseQuery(v.URL.RawQuery) // what cannot be read must not be as if it had not been said
+	if err != nil {
+		return nil, bad("the query cannot be read: %s; in a value write %%3B for a semicolon and %%25 for a per cent sign", err)
+	}
+	q, err := collection.Read(values, fields)
+	if err != nil {
+		return nil, bad("%s", err)
+	}
+	items, err := all()
+	if err != nil {
+		return nil, err
+	}
+	items, total := q.Of(items)
+	if q.Count {
+		v.ResponseWriter.Header().Set("X-Total-Count", strconv.Itoa(total))
+	}
+	return items, nil
 }

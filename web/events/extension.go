@@ -13,6 +13,7 @@ import (
 const (
 	mostConcurrency = 1000
 	mostHeaders     = 20
+	leastRate       = 0.001 // a slower one looks like a subscription that does not work
 )
 
 var signingID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -24,8 +25,8 @@ func checkExtension(x *triggers.Extension) error {
 		return bad("sluice.ordering must be subject or none")
 	case x.Concurrency < 0 || x.Concurrency > mostConcurrency:
 		return bad("sluice.concurrency must be between 0 and %d", mostConcurrency)
-	case x.RatePerSecond < 0:
-		return bad("sluice.ratePerSecond must not be negative")
+	case x.RatePerSecond != 0 && x.RatePerSecond < leastRate:
+		return bad("sluice.ratePerSecond must be at least %g, which is one in 1,000 seconds; left out or 0 is no limit", leastRate)
 	case len(x.Signing) > 2:
 		return bad("sluice.signing has more than two secrets")
 	case len(x.Headers) > mostHeaders:

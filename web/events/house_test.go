@@ -35,6 +35,7 @@ type memory struct {
 	filtered      map[string][]triggers.FilteredOut
 	told          []triggers.Event
 	replayed      []triggers.Query
+	whole         int // invocations that were read with their payloads
 	broken        error
 }
 
@@ -94,7 +95,18 @@ func (m *memory) DeleteSubscription(_ context.Context, id string) error {
 }
 
 func (m *memory) Invocations(_ context.Context, q triggers.Query) ([]triggers.Invocation, error) {
-	all := slices.Clone(m.invocations)
+	var all []triggers.Invocation
+	for _, one := range m.invocations {
+		if len(q.IDs) > 0 && !slices.Contains(q.IDs, one.ID) {
+			continue
+		}
+		if q.Bare {
+			one.Event.Data, one.Content, one.Output = nil, nil, nil
+		} else {
+			m.whole++
+		}
+		all = append(all, one)
+	}
 	if q.Newest {
 		slices.Reverse(all)
 	}
@@ -108,6 +120,9 @@ func (m *memory) Invoke(_ context.Context, trigger string, input, content json.R
 			continue
 		}
 		subscribed = true
+		if !s.Delivers() {
+			continue
+		}
 		if s.Filter != nil && *s.Filter == "$.never" {
 			continue
 		}

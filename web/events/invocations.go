@@ -64,11 +64,21 @@ var statusFields = []collection.Field[status]{
 	{Name: "completed", Sorts: true, Value: func(s status) string { return or(s.Completed, "") }},
 }
 
-// listInvocations lists the newest first, unless the client wants another order.
+// listInvocations lists the newest first, unless the client wants another order. Payloads are read of those alone that are shown.
 func (a *API) listInvocations(v *visit) error {
-	return page(v, statusFields, func() ([]status, error) { return a.statuses(v) }, func(s status) any { return s })
+	chosen, err := choose(v, statusFields, func() ([]status, error) { return a.statuses(v) })
+	if err != nil {
+		return err
+	}
+	shown, err := a.whole(v, chosen)
+	if err != nil {
+		return err
+	}
+	v.send(http.StatusOK, shown)
+	return nil
 }
 
+// statuses are all that SailPoint shows, without what is long.
 func (a *API) statuses(v *visit) ([]status, error) {
 	subscriptions, err := a.Subscriptions.Subscriptions(v.Context())
 	if err != nil {
@@ -78,7 +88,7 @@ func (a *API) statuses(v *visit) ([]status, error) {
 	for _, s := range subscriptions {
 		names[s.ID] = s.Name
 	}
-	invocations, err := a.Invocations.Invocations(v.Context(), triggers.Query{Newest: true, Limit: mostInvocations})
+	invocations, err := a.Invocations.Invocations(v.Context(), triggers.Query{Newest: true, Limit: mostInvocations, Bare: true})
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +103,32 @@ func (a *API) statuses(v *visit) ([]status, error) {
 		all = append(all, statusOf(one, names[one.Subscription]))
 	}
 	return all, nil
+}
+
+// whole are statuses with what is long, in their order. What was retired meanwhile is left out.
+func (a *API) whole(v *visit, chosen []status) ([]status, error) {
+	shown := make([]status, 0, len(chosen))
+	if len(chosen) == 0 { // a query without ids asks for all
+		return shown, nil
+	}
+	ids := make([]string, len(chosen))
+	for i := range chosen {
+		ids[i] = chosen[i].ID
+	}
+	invocations, err := a.Invocations.Invocations(v.Context(), triggers.Query{IDs: ids, Limit: len(ids)})
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string]*triggers.Invocation, len(invocations))
+	for i := range invocations {
+		by[invocations[i].ID] = &invocations[i]
+	}
+	for i := range chosen {
+		if one := by[chosen[i].ID]; one != nil {
+			shown = append(shown, statusOf(one, chosen[i].SubscriptionName))
+		}
+	}
+	return shown, nil
 }
 
 func statusOf(one *triggers.Invocation, name string) status {
@@ -132,7 +168,8 @@ type invocation struct {
 	Content   json.RawMessage `json:"contentJson"`
 }
 
-// testInvocation begins a test. Without a subscriber there is no content; where no filter lets the payload through the list is empty.
+// testInvocation begins a test. Without a subscriber there is no content; where no filter lets the payload through, or nothing is delivered to any
+// subscriber, the list is empty.
 func (a *API) testInvocation(v *visit) error {
 	var asked struct {
 		TriggerID     *string        `json:"triggerId"`

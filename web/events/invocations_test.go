@@ -27,7 +27,7 @@ func TestInvocationIsTestedAndCompleted(t *testing.T) {
 	}
 	complete := "/trigger-invocations/v1/" + made["id"].(string) + "/complete"
 	for body, want := range map[string]string{
-		``: "the body is not JSON", `{"output":{}}`: "secret is required", `{"secret":"invocation-secret"}`: "output is required",
+		``: "the body is empty", `{`: "the body is not JSON", strings.Repeat("[", 10001): "the body is nested too deep", `{"output":{}}`: "secret is required", `{"secret":"invocation-secret"}`: "output is required",
 		`{"secret":"invocation-secret","output":{"id":1}}`: "output does not fit the trigger's schema",
 	} {
 		h.ask(http.MethodPost, complete, body, 400, want)
@@ -51,6 +51,8 @@ func TestInvocationIsTestedAndCompleted(t *testing.T) {
 		h.ask(http.MethodPost, at+"test", body, 400, want)
 	}
 	h.ask(http.MethodPatch, "/beta/trigger-subscriptions/"+id, `[{"op":"add","path":"/filter","value":"$.never"}]`, 200, "")
+	h.ask(http.MethodPost, at+"test", `{"triggerId":"`+approver+`","contentJson":{}}`, 200, "[]")
+	h.ask(http.MethodPatch, "/beta/trigger-subscriptions/"+id, `[{"op":"remove","path":"/filter"},{"op":"replace","path":"/type","value":"WORKFLOW"}]`, 200, "")
 	h.ask(http.MethodPost, at+"test", `{"triggerId":"`+approver+`","contentJson":{}}`, 200, "[]")
 }
 
@@ -105,9 +107,15 @@ func TestInvocationsAreShownAsAtSailPoint(t *testing.T) {
 		"sorters=created":                             "test dead done faulty",
 		"sorters=-completed&limit=1":                  "faulty",
 		"sorters=triggerId,subscriptionName&offset=3": "dead",
+		"limit=0": "",
+		"filters=subscriptionId+eq+%22" + strings.ToUpper(id) + "%22&limit=1&offset=1": "faulty",
 	} {
+		h.store.whole = 0
 		if got := h.list(h.ask(http.MethodGet, "/beta/trigger-invocations/status?"+query, "", 200, ""), "id"); got != want {
 			t.Errorf("%s: got %s, want %s", query, got, want)
+		}
+		if want := len(strings.Fields(want)); h.store.whole != want {
+			t.Errorf("%s: got %d that were read with their payloads, want %d", query, h.store.whole, want)
 		}
 	}
 	h.ask(http.MethodGet, "/beta/trigger-invocations/status?filters=type+eq+%22TEST%22", "", 400, "cannot be filtered by here")

@@ -55,7 +55,11 @@ func (a *API) getSchema(v *visit) error {
 	case "", "json-schema":
 		v.send(http.StatusOK, json.RawMessage(schema.JSONSchema()))
 	case "avro":
-		v.send(http.StatusOK, json.RawMessage(schema.Avro()))
+		avro := schema.Avro()
+		if avro == "" {
+			return bad("%s has no Avro schema, because its file has a JSON Schema of its own", t.ID)
+		}
+		v.send(http.StatusOK, json.RawMessage(avro))
 	default:
 		return bad("format must be json-schema or avro")
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/strict"
 	"sluice/triggers"
 )
 
@@ -194,4 +195,21 @@ func TestBodiesAreUTF8(t *testing.T) {
 	} {
 		h.ask(c.method, c.target, strings.Replace(c.body, "BAD", "a\xff\xfe", 1), 400, "the body is not UTF-8")
 	}
+}
+
+// TestSchemaOfOnesOwn: a trigger that is described by a JSON Schema has no Avro schema, which is no fault of ours.
+func TestSchemaOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	doc, faults := strict.Parse("door.yaml", []byte("id: acme:door\nname: Door\ninput: {json_schema: {type: object}, example: {}}\n"))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	door, faults := triggers.Read(doc)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	h.api.Catalogue = func() *triggers.Catalogue { return triggers.Shipped().With(door) }
+	h.ask(http.MethodGet, "/beta/triggers/acme:door/schema", "", 200, `"type":"object"`)
+	h.ask(http.MethodGet, "/beta/triggers/acme:door/schema?format=avro", "", 400, "acme:door has no Avro schema")
 }

@@ -111,7 +111,7 @@ func TestInvocationIsReplayed(t *testing.T) {
 	h.ask(http.MethodPost, at+"nobody/replay", "", 404, "")
 	h.store.replayed = nil
 	for body, want := range map[string]string{
-		``: "not JSON", `{}`: "subscriptionId is required, or dead", `{"from":"2026-03-01T00:00:00Z"}`: "subscriptionId is required", `{"dead":"yes"}`: "dead must be true or false",
+		``: "the body is empty", `{}`: "subscriptionId is required, or dead", `{"from":"2026-03-01T00:00:00Z"}`: "subscriptionId is required", `{"dead":"yes"}`: "dead must be true or false",
 		`{"dead":true,"from":"yesterday"}`: "from must be a time such as", `{"dead":true,"to":1}`: "to must be a string", `{"subscriptionId":"nobody"}`: "there is no subscription",
 	} {
 		h.ask(http.MethodPost, at+"replay", body, 400, want)
@@ -164,7 +164,7 @@ func TestEventIsEmitted(t *testing.T) {
 		t.Errorf("told: got %+v, want two events, the last about itself", h.store.told)
 	}
 	for body, want := range map[string]string{
-		``: "not JSON", `{"input":{}}`: "triggerId is required", `{"triggerId":"idn:none","input":{}}`: "there is no trigger", `{"triggerId":"` + created + `"}`: "input is required",
+		``: "the body is empty", `{"input":{}}`: "triggerId is required", `{"triggerId":"idn:none","input":{}}`: "there is no trigger", `{"triggerId":"` + created + `"}`: "input is required",
 		`{"triggerId":"` + created + `","input":{"identity":"planted-token"}}`: "input does not fit the trigger's schema: ",
 		body(`,"id":"` + strings.Repeat("x", 65) + `"`):                        "id must be text of 64 bytes at most", body(`,"subject":"a\u0000"`): "subject must be text", body(`,"source":1`): "source must be a string",
 	} {

@@ -71,7 +71,7 @@ func TestSubscriptionIsRefusedWithAReason(t *testing.T) {
 	}
 	rest := `"triggerId":"idn:identity-created","type":"HTTP","httpConfig":{"url":"https://a.example"}}`
 	for body, want := range map[string]string{
-		``: "the body is not JSON", `[]`: "the body must be an object, not array", `{"name":1}`: "name must be a string, not number",
+		``: "the body is empty", `[]`: "the body must be an object, not array", `{"name":1}`: "name must be a string, not number",
 		`{"enabled":"planted-token"}`:                                          "enabled must be true or false, not string",
 		`{"name":"x","type":"HTTP"}`:                                           "triggerId is required",
 		`{"name":"x","triggerId":"idn:identity-created"}`:                      "type is required",
@@ -104,6 +104,7 @@ func TestSubscriptionIsRefusedWithAReason(t *testing.T) {
 		ours(`{"ordering":"random"}`):                                                     "sluice.ordering must be subject or none",
 		ours(`{"concurrency":-1}`):                                                        "sluice.concurrency must be between",
 		ours(`{"retryFor":"3 days"}`):                                                     "sluice.retryFor must be",
+		ours(`{"ratePerSecond":1e-9}`):                                                    "sluice.ratePerSecond must be at least 0.001, which is one in 1,000 seconds",
 		ours(`{"ratePerSecond":-1}`):                                                      "sluice.ratePerSecond",
 		ours(`{"signing":[{"id":"a","secret":"planted-token"}]}`):                         "must be whsec_ and 24 to 64 bytes",
 		ours(`{"signing":[{"id":"a"}]}`):                                                  "a needs a secret",
