@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
 	"time"
 
 	"sluice/aggregation"
@@ -16,12 +16,15 @@ import (
 const hasDue = `(s.enabled = 1 AND s.paused <= ? AND EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ?)
 	OR EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ? AND i.test = 1))`
 
-// Due lists the subscriptions that have something to deliver at the database's time, which it tells as well.
-func (db *DB) Due(ctx context.Context) (due []triggers.Due, now time.Time, err error) {
+// Due lists the subscriptions that have something to deliver, and tells how far the database's clock is ahead of this process's.
+func (db *DB) Due(ctx context.Context) (due []triggers.Due, ahead time.Duration, err error) {
 	err = db.read("look for deliveries", func(t tx) error {
-		if now, err = db.now(ctx, t); err != nil {
+		asked := time.Now()
+		now, err := db.now(ctx, t)
+		if err != nil {
 			return err
 		}
+		ahead = now.Sub(asked.Add(time.Since(asked) / 2))
 		at := micros(now)
 		return t.each(ctx, "SELECT s.id, CASE WHEN s.lease_until > ? THEN s.owner ELSE '' END FROM subscriptions s WHERE "+hasDue, []any{at, at, at, at}, func(scan scan) error {
 			var d triggers.Due
@@ -30,7 +33,7 @@ func (db *DB) Due(ctx context.Context) (due []triggers.Due, now time.Time, err e
 			return err
 		})
 	})
-	return due, now, err
+	return due, ahead, err
 }
 
 // ClaimSubscription takes a subscription that nobody has, or that its owner has lost sight of. ErrLost: another has it.
@@ -56,24 +59,27 @@ func (db *DB) ClaimSubscription(ctx context.Context, id, owner string, lease tim
 }
 
 // holdSubscription makes a claim's lease longer. ErrLost: another has it. It may have changed: what was sent before is kept all the same.
-func (db *DB) holdSubscription(ctx context.Context, t tx, c triggers.Claim) (now time.Time, err error) {
+func (db *DB) holdSubscription(ctx context.Context, t tx, c triggers.Claim) (now time.Time, changed bool, err error) {
 	if now, err = db.now(ctx, t); err != nil {
-		return now, err
+		return now, false, err
 	}
-	n, err := t.exec(ctx, "UPDATE subscriptions SET lease_until = ? WHERE id = ? AND generation = ?", micros(now.Add(c.Lease)), c.Subscription.ID, c.Generation)
-	if err == nil && n == 0 {
+	var version int64
+	err = t.one(ctx, "UPDATE subscriptions SET lease_until = ? WHERE id = ? AND generation = ? RETURNING version",
+		[]any{micros(now.Add(c.Lease)), c.Subscription.ID, c.Generation}, &version)
+	if errors.Is(err, aggregation.ErrNone) {
 		err = triggers.ErrLost
 	}
-	return now, err
+	return now, version != c.Version, err
 }
 
 // HoldSubscription makes a claim's lease longer. ErrLost: another has it, or the subscription has changed, so that it is to be claimed anew.
 func (db *DB) HoldSubscription(ctx context.Context, c triggers.Claim) error {
 	return db.write(ctx, "hold subscription "+c.Subscription.ID, func(t tx) error {
-		if _, err := db.holdSubscription(ctx, t, c); err != nil {
-			return err
+		_, changed, err := db.holdSubscription(ctx, t, c)
+		if err == nil && changed {
+			err = triggers.ErrLost
 		}
-		return unchanged(ctx, t, c)
+		return err
 	})
 }
 
@@ -99,69 +105,11 @@ func (db *DB) ReleaseSubscription(ctx context.Context, c triggers.Claim) error {
 	})
 }
 
-// NextDeliveries are the first invocations of a claim that are due, at most limit: those that failed and are due again, in their order, and then
-// those that are new. While there are more of both, each has half. Of a subscription that is not to be delivered to there are its tests.
-// Those of the subjects but are left out. ErrLost: the claim is not good any more.
-func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit int) (next []triggers.Invocation, err error) {
-	err = db.read("read deliveries", func(t tx) error {
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
-		which, args := "i.subscription = ? AND i.state = 'waiting' AND i.due <= ?", []any{c.Subscription.ID, micros(now)}
-		if !c.Subscription.Enabled || pausedUntil(c.Subscription.Sluice.Paused) > micros(now) {
-			which += " AND i.test = 1"
-		}
-		if len(but) > 0 {
-			which += " AND i.subject NOT IN (" + marks(len(but)) + ")"
-			for _, subject := range but {
-				args = append(args, subject)
-			}
-		}
-		part := func(of string, most int) ([]triggers.Invocation, error) {
-			return invocations(ctx, t, which+" AND i.due "+of+" 0 ORDER BY i.due, i.seq LIMIT ?", append(slices.Clip(args), int64(most))...)
-		}
-		half := (limit + 1) / 2
-		if next, err = part(">", half); err != nil {
-			return err
-		}
-		fresh, err := part("=", limit-len(next))
-		if err == nil && len(next) == half && len(fresh) < limit-half {
-			next, err = part(">", limit-len(fresh))
-		}
-		if err != nil {
-			return err
-		}
-		next = append(next, fresh...)
-		db.giveSecrets(next)
-		return unchanged(ctx, t, c) // last: what was read came before any change
-	})
-	return next, err
-}
-
-// StuckSubjects are the subjects of a claim whose first invocation has failed and is to be sent again.
-func (db *DB) StuckSubjects(ctx context.Context, c triggers.Claim) (stuck map[string]triggers.Stuck, err error) {
-	stuck = map[string]triggers.Stuck{}
-	err = db.read("read stuck subjects", func(t tx) error {
-		return t.each(ctx, "SELECT subject, seq, due FROM invocations WHERE subscription = ? AND state = 'waiting' AND tries > 0 ORDER BY subject, seq DESC",
-			[]any{c.Subscription.ID}, func(scan scan) error { // the first of a subject comes last
-				var subject string
-				var due int64
-				var s triggers.Stuck
-				err := scan(&subject, &s.Seq, &due)
-				s.Due = fromMicros(due)
-				stuck[subject] = s
-				return err
-			})
-	})
-	return stuck, err
-}
-
 // Park lets the invocations of a subject behind one wait as long as that does. Where that does not wait any more, because it was completed or its
 // record is gone, they are due, and it says so.
 func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error) {
 	err = db.write(ctx, "park deliveries", func(t tx) error {
-		if _, err := db.holdSubscription(ctx, t, c); err != nil {
+		if _, _, err := db.holdSubscription(ctx, t, c); err != nil {
 			return err
 		}
 		var due int64
@@ -183,17 +131,21 @@ func park(ctx context.Context, t tx, subscription, subject string, behind, due i
 	return err
 }
 
-// unpark makes what was parked due as what was never sent is, so that numbers alone decide between it and what comes later.
+// unpark makes what was parked due as what was never sent is, so that numbers alone decide between it and what comes later. What is behind another
+// that failed, as one may be that was replayed, stays parked behind that.
 func unpark(ctx context.Context, t tx, subscription, subject string) (unparked int64, err error) {
-	return t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND tries = 0 AND due > ?",
-		atOnce, subscription, subject, atOnce)
+	return t.exec(ctx, `UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND tries = 0 AND due > ? AND seq < COALESCE(
+		(SELECT MIN(h.seq) FROM invocations h WHERE h.subscription = ? AND h.subject = ? AND h.state = 'waiting' AND h.tries > 0), ?)`,
+		atOnce, subscription, subject, atOnce, subscription, subject, int64(math.MaxInt64))
 }
 
 // Settle keeps what became of some deliveries. Where deliveries of a subject go one after the other, those behind one that is sent again wait
-// as long, and are due when that is over. What was settled or deleted meanwhile by another is left alone.
-func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) error {
-	return db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
-		now, err := db.holdSubscription(ctx, t, c)
+// as long, and are due when that is over. What was settled or deleted meanwhile by another is left alone. It tells whether the subscription has
+// changed, so that it is to be claimed anew.
+func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) (changed bool, err error) {
+	err = db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
+		var now time.Time
+		now, changed, err = db.holdSubscription(ctx, t, c)
 		if err != nil {
 			return err
 		}
@@ -221,6 +173,7 @@ func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.R
 				return []any{r.Seq, int64(a.Number), micros(a.Time), a.Took.Microseconds(), int64(a.Status), clean(string(a.Answer)), a.Outcome, clean(a.Reason)}
 			})
 	})
+	return changed, err
 }
 
 func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r triggers.Result) error {
@@ -251,32 +204,4 @@ func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r tri
 	}
 	_, err = unpark(ctx, t, c.Subscription.ID, subject)
 	return err
-}
-
-// invocationColumns read an invocation i with its event e.
-const invocationColumns = `SELECT i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.data, i.content, i.state, i.attempts, i.tries, i.due, i.created, i.completed,
-	i.deadline, i.reason, i.output, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, 0), e.data
-	FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `
-
-func invocations(ctx context.Context, t tx, where string, args ...any) (all []triggers.Invocation, err error) {
-	err = t.each(ctx, invocationColumns+where, args, func(scan scan) error {
-		var i triggers.Invocation
-		var test, attempts, tries, due, created, completed, deadline, at int64
-		var state string
-		var own, content, output, data []byte
-		if err := scan(&i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &own, &content, &state, &attempts, &tries, &due, &created, &completed,
-			&deadline, &i.Reason, &output, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at, &data); err != nil {
-			return err
-		}
-		i.Test, i.State, i.Attempts, i.Tries = test == 1, triggers.State(state), int(attempts), int(tries)
-		i.Due, i.Created, i.Completed, i.Deadline = fromMicros(due), fromMicros(created), fromMicros(completed), fromMicros(deadline)
-		i.Content, i.Output = content, output
-		i.Event.Type, i.Event.Time, i.Event.Data = i.Trigger, fromMicros(at), data
-		if own != nil {
-			i.Event.Data, i.Event.Time = own, i.Created
-		}
-		all = append(all, i)
-		return nil
-	})
-	return all, err
 }

@@ -64,11 +64,11 @@ func delivered(t *testing.T, db *store.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := db.NextDeliveries(ctx, claim, nil, 9)
+	next, _, err := db.NextDeliveries(ctx, claim, nil, triggers.Limit{Rows: 9, Bytes: 1 << 20})
 	if err != nil || len(next) != 2 {
 		t.Fatalf("deliveries: got %+v, %v, want 2", next, err)
 	}
-	if err := db.Settle(ctx, claim, []triggers.Result{{Seq: next[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 1, Status: 200}}}); err != nil {
+	if _, err := db.Settle(ctx, claim, []triggers.Result{{Seq: next[0].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 1, Status: 200}}}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -33,7 +33,7 @@ func TestSecretsFollowTheirKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask := func(db *store.DB) triggers.Invocation {
-			all, err := db.NextDeliveries(t.Context(), claim, nil, 10)
+			all, _, err := db.NextDeliveries(t.Context(), claim, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
 			if err != nil || len(all) != 1 {
 				t.Fatalf("got %d deliveries, %v, want one", len(all), err)
 			}
@@ -47,7 +47,7 @@ func TestSecretsFollowTheirKeys(t *testing.T) {
 		if err != nil || shown.Secret != "" {
 			t.Errorf("shown: got the secret %q, %v, want none", shown.Secret, err)
 		}
-		err = before.Settle(t.Context(), claim, []triggers.Result{{Seq: old.Seq, State: triggers.Asked, Deadline: time.Now().Add(time.Hour), Attempt: triggers.Attempt{Number: 1}}})
+		_, err = before.Settle(t.Context(), claim, []triggers.Result{{Seq: old.Seq, State: triggers.Asked, Deadline: time.Now().Add(time.Hour), Attempt: triggers.Attempt{Number: 1}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -162,13 +162,18 @@ func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *
 	return s, err
 }
 
-// PauseSubscription puts what change makes of a claimed subscription's pause, and tells events of it in the same transaction. Who is sent what
-// does not depend on it, so that routes stay as they are. ErrLost: another has the claim, or the subscription has changed.
-func (db *DB) PauseSubscription(ctx context.Context, c triggers.Claim, change func(now *triggers.Pause) (then *triggers.Pause, tell []triggers.Event, err error)) error {
-	id := c.Subscription.ID
-	err := db.tell(ctx, "pause subscription "+id, func(t tx) error {
-		if _, err := next(ctx, t, "event", 0); err != nil { // before the subscription, as whoever tells of others
-			return err
+// PauseSubscription puts what change makes of a claimed subscription's pause, and tells events of it in the same transaction, none where the pause
+// stays. Who is sent what does not depend on it, so that routes stay as they are. ErrLost: another has the claim, or the subscription has changed.
+func (db *DB) PauseSubscription(ctx context.Context, c triggers.Claim, change func(now *triggers.Pause) *triggers.Pause, events ...triggers.Event) error {
+	id, write := c.Subscription.ID, db.write
+	if len(events) > 0 {
+		write = db.tell
+	}
+	err := write(ctx, "pause subscription "+id, func(t tx) error {
+		if len(events) > 0 { // the counter comes before the subscription
+			if _, err := next(ctx, t, "event", 0); err != nil {
+				return err
+			}
 		}
 		s, err := db.subscription(ctx, t, id, " FOR UPDATE")
 		if errors.Is(err, aggregation.ErrNone) {
@@ -180,12 +185,12 @@ func (db *DB) PauseSubscription(ctx context.Context, c triggers.Claim, change fu
 		if err != nil {
 			return err
 		}
-		then, events, err := change(s.Sluice.Paused)
-		if err != nil || then == s.Sluice.Paused {
-			return err
+		then := change(s.Sluice.Paused)
+		if then == s.Sluice.Paused {
+			return nil
 		}
 		s.Sluice.Paused = then
-		if err := db.keepSubscription(ctx, t, s); err != nil {
+		if err := db.keepSubscription(ctx, t, s); err != nil || len(events) == 0 {
 			return err
 		}
 		return db.emit(ctx, t, events)

@@ -19,7 +19,13 @@ type Due struct {
 	Owner        string // who has it; "" where its lease is over
 }
 
-// Stuck is a subject whose first invocation is to be sent again.
+// Limit is how much is read at once, and one at the least.
+type Limit struct {
+	Rows  int
+	Bytes int64
+}
+
+// Stuck is an invocation that is to be sent again, and that keeps those behind it of its subject.
 type Stuck struct {
 	Seq int64
 	Due time.Time

@@ -46,6 +46,11 @@ type Invocation struct {
 	Fault        string          // what the receiver said was wrong when it completed
 }
 
+// Size is about how many bytes it takes in memory.
+func (i *Invocation) Size() int64 {
+	return int64(len(i.Event.Data) + len(i.Content) + len(i.Output) + 512)
+}
+
 // Hide takes the secret out of what a receiver has said, which may be what it was sent.
 func (i *Invocation) Hide(text string) string {
 	if i.Secret == "" {

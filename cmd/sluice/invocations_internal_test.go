@@ -71,13 +71,13 @@ func TestInvocationsByCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := db.NextDeliveries(t.Context(), c, nil, 10)
+	all, _, err := db.NextDeliveries(t.Context(), c, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
 	if err != nil || len(all) != 3 {
 		t.Fatalf("got %d, %v, want 3", len(all), err)
 	}
 	at := time.Now().UTC()
 	echo := "not here"
-	if err := db.Settle(t.Context(), c, []triggers.Result{
+	if _, err := db.Settle(t.Context(), c, []triggers.Result{
 		{Seq: all[0].Seq, State: triggers.Dead, Reason: "status 404\n" + echo, Attempt: triggers.Attempt{Number: 1, Time: at, Took: 3 * time.Millisecond, Status: 404, Answer: []byte("\x1b[31m" + echo), Outcome: "dead", Reason: echo}},
 		{Seq: all[1].Seq, State: triggers.Done, Attempt: triggers.Attempt{Number: 1, Time: at, Status: 200, Outcome: "delivered"}},
 	}); err != nil {
@@ -143,7 +143,7 @@ func TestInvocationsByCommand(t *testing.T) {
 	if got := d.do("", exitUsage, "invocations", "replay", "--dead", "--subscription", ""); !strings.Contains(got, "--subscription is empty") {
 		t.Errorf("replay of a subscription without a name: got %s, want it refused", got)
 	}
-	again, err := db.NextDeliveries(t.Context(), c, nil, 10)
+	again, _, err := db.NextDeliveries(t.Context(), c, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
 	if err != nil || len(again) != 3 || again[0].ID != all[0].ID || again[0].Attempts != 1 {
 		t.Errorf("on their way: got %+v, %v, want all three under their ids", again, err)
 	}

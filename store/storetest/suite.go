@@ -63,6 +63,8 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"what is of no subject waits for nobody":              testNoSubject,
 		"a paused subscription keeps its events":              testPausedSubscription,
 		"a pause and its event are kept together":             testPauseOfClaim,
+		"what was replayed frees nothing behind another":      testReplayBeforeStuck,
+		"deliveries are read by their bytes":                  testNextWithin,
 		"what is new does not overtake what was parked":       testUnpark,
 		"failed events and new ones have each their half":     testNextOfBoth,
 		"the oldest that waits is known":                      testOldest,

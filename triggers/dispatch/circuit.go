@@ -18,7 +18,7 @@ const byCircuit = "circuit"
 type Circuit struct {
 	Failures   int           // [10]
 	After      time.Duration // [30 s]
-	FirstProbe time.Duration // how long it is open before one delivery is tried, twice as long each time [1 min]
+	FirstProbe time.Duration // how long it is open before one delivery is tried, then twice as long as it has been open by then [1 min]
 	MostProbe  time.Duration // [15 min]
 }
 
@@ -62,40 +62,46 @@ func (c *circuit) open() bool {
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
 func (n *drain) turn(ctx context.Context) error {
-	now := n.d.now()
+	c, now := &n.memory.circuit, n.d.now()
 	paused := n.claim.Subscription.Sluice.Paused
 	switch {
-	case n.probe && n.circuit.sent > 0 && n.circuit.failed == 0:
-		return n.pause(ctx, nil, triggers.SubscriptionResumed)
-	case n.probe && n.circuit.sent > 0:
-		// as long again as it is paused by now
-		wait := min(max(n.circuit.rule.FirstProbe, 2*paused.Until.Sub(paused.Since)), n.circuit.rule.MostProbe)
-		return n.pause(ctx, &triggers.Pause{Since: paused.Since, Until: now.Add(wait), Reason: n.circuit.last, By: byCircuit}, "")
-	case !n.probe && n.circuit.open():
+	case n.probe && c.sent > 0 && c.failed == 0:
+		return n.pause(ctx, nil, triggers.SubscriptionResumed, now)
+	case n.probe && c.sent > 0 && now.Before(paused.Until): // a test, which is sent whatever the circuit is
+	case n.probe && c.sent > 0:
+		wait := min(max(c.rule.FirstProbe, 2*paused.Until.Sub(paused.Since)), c.rule.MostProbe)
+		return n.pause(ctx, &triggers.Pause{Since: paused.Since, Until: now.Add(wait), Reason: c.last, By: byCircuit}, "", now)
+	case !n.probe && c.open():
 		return n.pause(ctx, &triggers.Pause{
-			Since: now, Until: now.Add(n.circuit.rule.FirstProbe), By: byCircuit,
-			Reason: fmt.Sprintf("%d attempts in a row have failed, the last: %s", n.circuit.failed, n.circuit.last),
-		}, triggers.SubscriptionPaused)
+			Since: now, Until: now.Add(c.rule.FirstProbe), By: byCircuit,
+			Reason: fmt.Sprintf("%d attempts in a row have failed, the last: %s", c.failed, c.last),
+		}, triggers.SubscriptionPaused, now)
 	}
 	return nil
 }
 
 // pause changes the subscription's pause, and with it tells an event of a kind, "" being none. That of an operator is let alone.
-func (n *drain) pause(ctx context.Context, pause *triggers.Pause, kind string) error {
+func (n *drain) pause(ctx context.Context, pause *triggers.Pause, kind string, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, landWithin)
+	defer cancel()
+	var events []triggers.Event
 	s := &n.claim.Subscription
+	if kind != "" {
+		event, err := turned(s, pause, kind, now.Truncate(time.Microsecond))
+		if err != nil {
+			return err
+		}
+		events = append(events, event)
+	}
 	changed := false
-	err := n.d.o.Store.PauseSubscription(ctx, n.claim, func(now *triggers.Pause) (*triggers.Pause, []triggers.Event, error) {
-		if changed = now == nil || now.By == byCircuit; !changed {
-			return now, nil, nil
+	err := n.d.o.Store.PauseSubscription(ctx, n.claim, func(now *triggers.Pause) *triggers.Pause {
+		if changed = now == nil || now.By == byCircuit; changed {
+			return pause
 		}
-		if kind == "" {
-			return pause, nil, nil
-		}
-		event, err := turned(s, pause, kind, n.d.now().Truncate(time.Microsecond))
-		return pause, []triggers.Event{event}, err
-	})
+		return now
+	}, events...)
 	if err == nil && changed && kind != "" {
-		n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.circuit.last)
+		n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.memory.circuit.last)
 	}
 	return err
 }

@@ -26,16 +26,16 @@ import (
 
 // Store keeps subscriptions and invocations.
 type Store interface {
-	Due(ctx context.Context) (due []triggers.Due, now time.Time, err error)
+	Due(ctx context.Context) (due []triggers.Due, ahead time.Duration, err error)
 	ClaimSubscription(ctx context.Context, id, owner string, lease time.Duration) (triggers.Claim, error)
 	HoldSubscription(ctx context.Context, c triggers.Claim) error
 	ReleaseSubscription(ctx context.Context, c triggers.Claim) error
 	Unchanged(ctx context.Context, c triggers.Claim) error
-	NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit int) ([]triggers.Invocation, error)
-	StuckSubjects(ctx context.Context, c triggers.Claim) (map[string]triggers.Stuck, error)
+	NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit triggers.Limit) (next []triggers.Invocation, more bool, err error)
+	StuckSubjects(ctx context.Context, c triggers.Claim) (map[string][]triggers.Stuck, error)
 	Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error)
-	Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) error
-	PauseSubscription(ctx context.Context, c triggers.Claim, change func(now *triggers.Pause) (then *triggers.Pause, tell []triggers.Event, err error)) error
+	Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) (changed bool, err error)
+	PauseSubscription(ctx context.Context, c triggers.Claim, change func(now *triggers.Pause) *triggers.Pause, tell ...triggers.Event) error
 	Expire(ctx context.Context) (int64, error)
 	Bell() <-chan struct{}
 }
@@ -53,7 +53,7 @@ type Options struct {
 	Redact  func(s *triggers.Subscription, answer []byte) []byte
 	Owner   string        // one life of a node
 	Log     *slog.Logger  // nil: none
-	Lease   time.Duration // how long a silent node keeps a subscription [15 s]
+	Lease   time.Duration // how long a silent node keeps a subscription: longer than a delivery takes and a heartbeat [20 s]
 	Look    time.Duration // how often it is asked what is due, though no bell has rung: what waits until a time [250 ms]
 	Idle    time.Duration // how long a subscription is kept without anything due [2 s]
 	Circuit Circuit
@@ -85,7 +85,7 @@ func New(o Options) *Dispatcher {
 	for _, d := range []struct {
 		field     *time.Duration
 		otherwise time.Duration
-	}{{&o.Lease, 15 * time.Second}, {&o.Look, 250 * time.Millisecond}, {&o.Idle, 2 * time.Second}} {
+	}{{&o.Lease, 20 * time.Second}, {&o.Look, 250 * time.Millisecond}, {&o.Idle, 2 * time.Second}} {
 		if *d.field <= 0 {
 			*d.field = d.otherwise
 		}
@@ -126,10 +126,9 @@ func (d *Dispatcher) Run(ctx context.Context) {
 
 // due asks what is due, and for the time.
 func (d *Dispatcher) due(ctx context.Context) ([]triggers.Due, error) {
-	asked := time.Now()
-	due, now, err := d.o.Store.Due(ctx)
+	due, ahead, err := d.o.Store.Due(ctx)
 	if err == nil {
-		d.ahead.Store(int64(now.Sub(asked.Add(time.Since(asked) / 2))))
+		d.ahead.Store(int64(ahead))
 	}
 	return due, err
 }

@@ -3,14 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"iter"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"sluice/triggers"
 )
@@ -19,28 +12,31 @@ const (
 	defaultConcurrency = 8
 	window             = 256                    // invocations in hand
 	mostInHand         = 4 * window             // where most of them wait for a few subjects
+	mostBytes          = 8 << 20                // of payloads in hand, and one at the least
 	lookAgain          = 50 * time.Millisecond  // for more, where the last look gave nothing to send
 	mostUnsettled      = 100                    // before they are kept, and in one transaction
 	unsettledFor       = 10 * time.Millisecond  // at the most, while others are under way
 	failedFor          = 100 * time.Millisecond // where all of them are sent again: none of them, and nothing behind them, is due before that
+	heartbeats         = 4                      // in a lease
 	landWithin         = 15 * time.Second       // what is under way gets to end when the node stops
 )
 
 // drain delivers to one subscription under a claim. All but the sending is done by one goroutine, so nothing here is locked.
 type drain struct {
-	d       *Dispatcher
-	claim   triggers.Claim
-	slots   int
-	batch   triggers.Batcher // nil: one delivery a call
-	limiter *rate.Limiter    // nil: no limit
-	probe   bool             // the circuit is open, and one delivery is tried
-	circuit *circuit
+	d      *Dispatcher
+	claim  triggers.Claim
+	slots  int
+	batch  triggers.Batcher // nil: one delivery a call
+	probe  bool             // the circuit is open, and one delivery is tried
+	memory *memory
 
 	queued map[string][]triggers.Invocation // by subject, in order
 	ready  []string                         // subjects of which one may be sent, in the order in which they came
-	inHand map[int64]bool                   // that were fetched and are not settled; false: it has landed
+	inHand map[int64]int64                  // bytes of what was fetched and is not settled
+	bytes  int64                            // of all in hand
 	busy   map[string]bool                  // subjects of which one is under way
-	stuck  map[string]triggers.Stuck
+	stuck  stuck
+	behind map[string]bool // subjects of which something was fetched that waits for what is in hand
 
 	landed    chan []landing
 	flying    int // calls under way, each of one delivery or, to a receiver that takes several at once, of more
@@ -48,10 +44,11 @@ type drain struct {
 	since     time.Time // when the first of them landed
 	pressing  time.Time // when the first of them landed that is not sent again
 	settling  []landing // that are being kept, while others are sent
-	settled   chan error
+	settled   chan settlement
 	began     time.Time // when that began
 	held      time.Time // when the lease was made longer last
 	hungry    bool      // there may be more in the store
+	changed   bool      // the subscription has, so that it is to be claimed anew
 	looked    time.Time // when others than those in hand were looked for
 	turns     int       // without anything to send, one after the other
 }
@@ -62,10 +59,11 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 		began := time.Now()
 		claim, err := d.o.Store.ClaimSubscription(ctx, id, d.o.Owner, d.o.Lease)
 		if err != nil {
+			d.forget(id, errors.Is(err, triggers.ErrLost))
 			return err
 		}
 		err = d.drainOf(claim, began).run(ctx, ring)
-		d.forget(id)
+		d.forget(id, false)
 		if !errors.Is(err, triggers.ErrLost) || ctx.Err() != nil {
 			return err
 		}
@@ -76,8 +74,8 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 func (d *Dispatcher) drainOf(claim triggers.Claim, began time.Time) *drain {
 	m := d.remember(claim)
 	n := &drain{
-		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]bool{},
-		busy: map[string]bool{}, stuck: map[string]triggers.Stuck{}, held: began, hungry: true, circuit: &m.circuit, limiter: m.limiter,
+		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]int64{},
+		busy: map[string]bool{}, stuck: stuck{}, behind: map[string]bool{}, held: began, hungry: true, memory: m,
 	}
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency
@@ -88,8 +86,8 @@ func (d *Dispatcher) drainOf(claim triggers.Claim, began time.Time) *drain {
 	if paused := claim.Subscription.Sluice.Paused; paused != nil && paused.By == byCircuit {
 		n.probe, n.slots = true, 1
 	}
-	n.circuit.begin()
-	n.landed, n.settled = make(chan []landing, n.slots), make(chan error, 1)
+	n.memory.circuit.begin()
+	n.landed, n.settled = make(chan []landing, n.slots), make(chan settlement, 1)
 	return n
 }
 
@@ -99,19 +97,16 @@ func (n *drain) run(ctx context.Context, ring <-chan struct{}) error {
 	if err == nil {
 		err = n.work(ctx, ring)
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin)
-	defer cancel()
-	n.land(last)
-	return n.leave(last, err)
+	n.land(ctx)
+	return n.leave(context.WithoutCancel(ctx), err)
 }
 
 // findStuck reads which subjects have failed before this claim.
 func (n *drain) findStuck(ctx context.Context) error {
-	n.stuck = map[string]triggers.Stuck{}
 	all, err := n.d.o.Store.StuckSubjects(ctx, n.claim)
-	for subject, head := range all {
+	for subject, heads := range all {
 		if n.ordered(subject) {
-			n.stuck[keyOf(subject)] = head
+			n.stuck[keyOf(subject)] = heads
 		}
 	}
 	return err
@@ -120,10 +115,10 @@ func (n *drain) findStuck(ctx context.Context) error {
 // work fetches, sends and settles.
 func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 	for ctx.Err() == nil {
-		if err := n.hold(ctx); err != nil {
+		if err := n.fetch(ctx); err != nil {
 			return err
 		}
-		if err := n.fetch(ctx); err != nil {
+		if err := n.hold(ctx); err != nil {
 			return err
 		}
 		n.launch(ctx)
@@ -137,8 +132,11 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 		if err := n.await(ctx, ring); err != nil {
 			return err
 		}
+		if n.changed {
+			return triggers.ErrLost
+		}
 		n.settleSome(ctx)
-		if n.circuit.open() || n.probe && n.circuit.sent > 0 {
+		if n.memory.circuit.open() || n.probe && n.memory.circuit.sent > 0 {
 			return nil
 		}
 	}
@@ -173,102 +171,10 @@ func idle(ctx context.Context, ring <-chan struct{}, most time.Duration) bool {
 	return false
 }
 
-// fetch reads what is due while there is room for it. Where all that is in hand waits for a few subjects, it is what is due of others.
-func (n *drain) fetch(ctx context.Context) error {
-	room := len(n.inHand) <= window/2
-	switch {
-	case n.probe && len(n.inHand) > 0, room && !n.hungry, !room && !n.starved():
-		return nil
-	}
-	limit, but := window+len(n.inHand), []string(nil)
-	if !room {
-		limit, but, n.looked = window, n.crowded(), time.Now()
-	}
-	next, err := n.d.o.Store.NextDeliveries(ctx, n.claim, but, limit)
-	if err != nil {
-		return err
-	}
-	if room {
-		n.hungry = len(next) == limit
-	}
-	return n.take(ctx, next)
-}
-
-// starved tells whether places are free although much is in hand, and whether it is time to look for others.
-func (n *drain) starved() bool {
-	return n.flying < n.slots && len(n.ready) == 0 && len(n.inHand) < mostInHand && time.Since(n.looked) >= lookAgain
-}
-
-// crowded are the subjects of which something is in hand that is not sent yet, or under way.
-func (n *drain) crowded() (subjects []string) {
-	for _, of := range []iter.Seq[string]{maps.Keys(n.queued), maps.Keys(n.busy)} {
-		for key := range of {
-			if subject, ordered := strings.CutPrefix(key, "="); ordered {
-				subjects = append(subjects, subject)
-			}
-		}
-	}
-	slices.Sort(subjects)
-	return slices.Compact(subjects)
-}
-
-// take queues what was fetched, or parks it behind what it follows.
-func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
-	parked := map[string]bool{}
-	for _, i := range next {
-		if _, have := n.inHand[i.Seq]; have {
-			continue
-		}
-		subject := n.subject(i)
-		if parked[subject] {
-			continue
-		}
-		if head, stuck := n.stuck[subject]; stuck && i.Seq > head.Seq {
-			// It is behind one that failed. As long as that is in hand it is let alone: settling that says when this is due. Else it came later, and
-			// gets the head's time.
-			if _, inHand := n.inHand[head.Seq]; inHand {
-				continue
-			}
-			waits, err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head)
-			if err != nil {
-				return err
-			}
-			if !waits { // it was completed meanwhile
-				delete(n.stuck, subject)
-			}
-			parked[subject], n.hungry = true, true
-			continue
-		}
-		n.inHand[i.Seq] = true
-		if n.queued[subject] = append(n.queued[subject], i); len(n.queued[subject]) == 1 && !n.busy[subject] {
-			n.ready = append(n.ready, subject)
-		}
-	}
-	return nil
-}
-
-// subject is within what invocations go one after the other; each is its own where their order does not matter.
-func (n *drain) subject(i triggers.Invocation) string {
-	if !n.ordered(i.Event.Subject) {
-		return "#" + strconv.FormatInt(i.Seq, 10)
-	}
-	return keyOf(i.Event.Subject)
-}
-
-// ordered tells whether events of a subject go one after the other.
-func (n *drain) ordered(subject string) bool {
-	return subject != "" && n.claim.Subscription.Sluice.Ordering != triggers.OrderingNone
-}
-
-func keyOf(subject string) string { return "=" + subject }
-
-// drop lets what is queued of a subject go; it is fetched again when it is due.
-func (n *drain) drop(subject string) {
-	for _, i := range n.queued[subject] {
-		delete(n.inHand, i.Seq)
-	}
-	delete(n.queued, subject)
-	n.ready = slices.DeleteFunc(n.ready, func(s string) bool { return s == subject })
+// letGo forgets one that was in hand.
+func (n *drain) letGo(seq int64) {
+	n.bytes -= n.inHand[seq]
+	delete(n.inHand, seq)
 }
 
 // launch sends while there are places.
@@ -289,10 +195,10 @@ func (n *drain) board() (some []departure) {
 	if n.batch != nil && !n.probe {
 		most = n.batch.Most()
 	}
-	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 {
+	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 || time.Now().Before(n.memory.quiet) {
 		return nil
 	}
-	for len(some) < most && len(n.ready) > 0 && (n.limiter == nil || n.limiter.Allow()) {
+	for len(some) < most && len(n.ready) > 0 && n.memory.allow() {
 		subject := n.ready[0]
 		n.ready = n.ready[1:]
 		some = append(some, departure{subject, n.queued[subject][0]})
@@ -306,20 +212,20 @@ func (n *drain) board() (some []departure) {
 
 // await waits for something to do: a landing, something due, a settling that begins or ends, or a heartbeat.
 func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
-	most := n.d.o.Lease / 3
+	most := n.d.o.Lease / heartbeats
 	if len(n.unsettled) > 0 && len(n.settling) == 0 {
 		most = max(0, n.patience())
 	}
-	if n.limiter != nil && len(n.ready) > 0 && n.flying < n.slots {
-		most = min(most, untilNext(n.limiter))
+	if len(n.ready) > 0 && n.flying < n.slots {
+		most = min(most, n.memory.untilNext())
 	}
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
 	case some := <-n.landed:
 		n.took(some)
-	case err := <-n.settled:
-		if err := n.kept(err); err != nil {
+	case s := <-n.settled:
+		if err := n.kept(s); err != nil {
 			return err
 		}
 	case <-ring:

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,8 +16,11 @@ type parks struct {
 	parked []string
 }
 
-func (p *parks) NextDeliveries(context.Context, triggers.Claim, []string, int) ([]triggers.Invocation, error) {
-	return p.next, nil
+func (p *parks) NextDeliveries(_ context.Context, _ triggers.Claim, but []string, _ triggers.Limit) ([]triggers.Invocation, bool, error) {
+	if slices.Contains(but, "a") {
+		return nil, false, nil
+	}
+	return p.next, false, nil
 }
 
 func (p *parks) Park(_ context.Context, _ triggers.Claim, subject string, _ triggers.Stuck) (bool, error) {
@@ -33,16 +37,17 @@ func TestNothingIsParkedBehindWhatIsNotKept(t *testing.T) {
 	kept := &parks{next: []triggers.Invocation{behind}}
 	o := testDispatcher().o
 	o.Store = kept
-	n := &drain{
-		d: New(o), queued: map[string][]triggers.Invocation{}, inHand: map[int64]bool{1: true}, busy: map[string]bool{"=a": true},
-		stuck: map[string]triggers.Stuck{}, flying: 1, circuit: &circuit{},
-	}
+	n := New(o).drainOf(triggers.Claim{}, time.Now())
+	n.inHand[1], n.busy["=a"], n.flying = 1, true, 1
 	n.took([]landing{{subject: "=a", result: triggers.Result{Seq: 1, State: triggers.Waiting, Due: time.Now().Add(time.Minute)}}})
 	n.hungry = true
 	if err := n.fetch(t.Context()); err != nil || len(kept.parked) > 0 || len(n.ready) > 0 {
 		t.Errorf("before it is kept: got %v parked and %v to be sent, %v; want neither", kept.parked, n.ready, err)
 	}
-	delete(n.inHand, 1) // as a settling does
+	if got := n.waiting(); len(got) != 1 || got[0] != "a" {
+		t.Errorf("before it is kept: got %v left out of what is read next, want a", got)
+	}
+	n.letGo(1) // as a settling does
 	n.hungry = true
 	if err := n.fetch(t.Context()); err != nil || len(kept.parked) != 1 || len(n.ready) > 0 {
 		t.Errorf("when it is kept: got %v parked and %v to be sent, %v; want a parked", kept.parked, n.ready, err)

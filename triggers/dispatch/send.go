@@ -21,6 +21,7 @@ type landing struct {
 	result  triggers.Result
 	since   time.Duration // from the event's keeping to the answer
 	failed  bool          // the receiver did not work, whatever comes of it
+	after   time.Duration // how long it has asked to be left alone; 0: it has not
 }
 
 // How long an invocation is tried, and an answer is waited for, where the subscription does not say.
@@ -55,13 +56,13 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 		r := d.judge(s, i, kind, all[n].answer, all[n].err, now)
 		r.Seq, r.Reason = i.Seq, i.Hide(r.Reason)
 		if r.Output != nil {
-			r.Output = json.RawMessage(i.Hide(string(r.Output)))
+			r = d.hideOutput(s, i, r)
 		}
 		r.Attempt = triggers.Attempt{
 			Number: i.Attempts + 1, Time: clock, Took: took, Status: all[n].answer.Status,
 			Answer: d.beginning(s, i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
-		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created)), all[n].err != nil && !triggers.IsPermanent(all[n].err)}
+		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created)), all[n].err != nil && !triggers.IsPermanent(all[n].err), triggers.AfterOf(all[n].err)}
 	}
 	return landings
 }
@@ -127,9 +128,18 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON in UTF-8, and an output is wanted"}
 	}
 	if err := d.o.Check(i.Trigger, output); err != nil {
-		return triggers.Result{State: triggers.Dead, Reason: "the answer is no output of the trigger: " + err.Error(), Output: output}
+		return triggers.Result{State: triggers.Dead, Reason: "the answer is no output of the trigger: " + err.Error()}
 	}
 	return triggers.Result{State: triggers.Done, Output: output}
+}
+
+// hideOutput takes secrets out of an output, which is read by more than may read those.
+func (d *Dispatcher) hideOutput(s *triggers.Subscription, i triggers.Invocation, r triggers.Result) triggers.Result {
+	r.Output = json.RawMessage(i.Hide(string(d.o.Redact(s, r.Output))))
+	if !json.Valid(r.Output) { // one was a number
+		r.State, r.Output, r.Reason = triggers.Dead, nil, "the answer holds a secret of the subscription"
+	}
+	return r
 }
 
 // Outcomes of an attempt.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -172,6 +173,46 @@ func TestSecretIsNotKept(t *testing.T) {
 	}
 }
 
+// says is a receiver that gives one answer.
+type says string
+
+func (s says) Send(context.Context, triggers.Delivery) (triggers.Answer, error) {
+	return triggers.Answer{Status: 200, Body: []byte(s)}, nil
+}
+
+// An output is read by more than may read the subscription's secrets: they are taken out of it, and it is kept only where it is one.
+func TestOutputHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	i := triggers.Invocation{ID: "i", Trigger: "t", Created: time.Now(), Event: triggers.Event{Data: []byte(`{"x":1}`)}}
+	s := &triggers.Subscription{Type: triggers.TypeHTTP, HTTP: &triggers.HTTPConfig{DispatchMode: triggers.DispatchSync}}
+	for answer, want := range map[string]struct {
+		state  triggers.State
+		output string
+	}{
+		`{"approved":true}`:                   {triggers.Done, `{"approved":true}`},
+		`{"approved":true,"got":"tok 12345"}`: {triggers.Done, `{"approved":true,"got":"tok [redacted]"}`},
+		`{"approved":true,"got":12345}`:       {triggers.Dead, ""},
+		`{"headers":"tok 12345"}`:             {triggers.Dead, ""},
+	} {
+		d := testDispatcher()
+		d.o.Sender = says(answer)
+		d.o.Kind = func(string) triggers.Kind { return triggers.RequestResponse }
+		d.o.Redact = func(_ *triggers.Subscription, answer []byte) []byte {
+			return bytes.ReplaceAll(answer, []byte("12345"), []byte("[redacted]"))
+		}
+		d.o.Check = func(_ string, output json.RawMessage) error {
+			if !bytes.Contains(output, []byte("approved")) {
+				return errors.New("approved is missing")
+			}
+			return nil
+		}
+		got := d.send(t.Context(), s, nil, []departure{{"=x", i}})[0].result
+		if got.State != want.state || string(got.Output) != want.output || strings.Contains(got.Reason, "12345") {
+			t.Errorf("%s: got it %s with %s (%s), want %s with %s", answer, got.State, got.Output, got.Reason, want.state, want.output)
+		}
+	}
+}
+
 // What must bear a secret waits until there is a key to make one by.
 func TestNoKey(t *testing.T) {
 	t.Parallel()
@@ -189,8 +230,8 @@ func TestNoKey(t *testing.T) {
 // late is a store whose clock is an hour behind.
 type late struct{ Store }
 
-func (late) Due(context.Context) ([]triggers.Due, time.Time, error) {
-	return nil, time.Now().Add(-time.Hour), nil
+func (late) Due(context.Context) ([]triggers.Due, time.Duration, error) {
+	return nil, -time.Hour, nil
 }
 
 // When an event is sent again, and how old it is, goes by the store's clock, whatever the node's says.

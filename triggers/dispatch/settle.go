@@ -26,11 +26,10 @@ func (n *drain) took(some []landing) {
 
 func (n *drain) tookOne(l landing) {
 	n.unsettled = append(n.unsettled, l)
-	n.inHand[l.result.Seq] = false
-	n.circuit.note(l)
+	n.memory.note(l, n.d.o.Circuit.MostProbe)
 	delete(n.busy, l.subject)
 	if l.result.State == triggers.Waiting {
-		n.stuck[l.subject] = triggers.Stuck{Seq: l.result.Seq, Due: l.result.Due}
+		n.stuck.put(l.subject, triggers.Stuck{Seq: l.result.Seq, Due: l.result.Due})
 		n.drop(l.subject)
 		return
 	}
@@ -62,7 +61,7 @@ func (n *drain) patience() time.Duration {
 // subscription to another, who is at the same deliveries.
 func (n *drain) hold(ctx context.Context) error {
 	now := time.Now()
-	if now.Sub(n.held) < n.d.o.Lease/3 {
+	if now.Sub(n.held) < n.d.o.Lease/heartbeats {
 		return nil
 	}
 	n.held = now
@@ -79,23 +78,29 @@ func (n *drain) settle(ctx context.Context) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin) // what a node does before it stops is kept
 		defer cancel()
-		n.settled <- n.d.o.Store.Settle(ctx, n.claim, results)
+		changed, err := n.d.o.Store.Settle(ctx, n.claim, results)
+		n.settled <- settlement{changed, err}
 	}()
 }
 
+// settlement is how a settling has ended.
+type settlement struct {
+	changed bool // the subscription has
+	err     error
+}
+
 // kept notes how a settling has ended. What was not kept stays before what has landed since: of a subject nothing is kept before what it follows.
-func (n *drain) kept(err error) error {
+func (n *drain) kept(s settlement) error {
 	was := n.settling
 	n.settling = nil
-	if err != nil {
+	if s.err != nil {
 		n.unsettled = slices.Concat(was, n.unsettled)
-		return fmt.Errorf("settle: %w", err)
+		return fmt.Errorf("settle: %w", s.err)
 	}
-	n.held = n.began
+	n.held, n.changed = n.began, n.changed || s.changed
 	for _, l := range was {
-		delete(n.inHand, l.result.Seq)
-		if l.result.State != triggers.Waiting && n.stuck[l.subject].Seq == l.result.Seq {
-			delete(n.stuck, l.subject)
+		n.letGo(l.result.Seq)
+		if l.result.State != triggers.Waiting && n.stuck.remove(l.subject, l.result.Seq) {
 			n.hungry = true // what was parked behind it is due
 		}
 		if n.d.o.Seen != nil {
@@ -107,6 +112,8 @@ func (n *drain) kept(err error) error {
 
 // land waits for what is under way.
 func (n *drain) land(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), landWithin)
+	defer cancel()
 	for n.flying > 0 {
 		select {
 		case some := <-n.landed:
@@ -130,6 +137,8 @@ func (n *drain) leave(ctx context.Context, why error) error {
 	if why == nil {
 		why = n.turn(ctx)
 	}
+	ctx, cancel := context.WithTimeout(ctx, landWithin)
+	defer cancel()
 	if err := n.d.o.Store.ReleaseSubscription(ctx, n.claim); why == nil {
 		why = err
 	}
