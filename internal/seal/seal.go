@@ -1,6 +1,6 @@
 // Package seal keeps secrets unreadable where they are stored. A Ring has one key or several: the first seals, every one opens, so that a
-// new key can be put behind the old one at every process, then before it, and what is stored sealed again. From each key others are derived, for purposes of their own, so
-// that an operator has one secret to look after.
+// new key can be put behind the old one at every process, then before it, and what is stored sealed again. From each key others are derived,
+// for purposes of their own, so that an operator has one secret to look after.
 //
 // A sealed text is "1.KEY.DATA": a version, the id of its key, and in base64 a nonce and what AES-256-GCM made of the secret. Whose it is
 // goes into the tag, so that a text that is moved to another row opens no more.
