@@ -44,7 +44,7 @@ type Options struct {
 	NoMigrate bool             // leave the tables as they are; the caller calls Migrate
 	Clock     func() time.Time // for tests; nil is the database's own clock
 	Sealer    Sealer           // nil: no secret is kept
-	// Keys are what secrets of invocations are made by, the newest first; nil: there are none.
+	// Keys are what secrets of invocations are made by, the one in use first; nil: there are none.
 	Keys func() [][]byte
 	// Compile reads a subscription's filter; nil: nothing passes one.
 	Compile func(filter string) (Predicate, error)

@@ -29,11 +29,13 @@ the database has the secrets of all subscriptions, and can make tokens; without 
 func keysRotateSealCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate-seal",
-		Short: "Seal every secret in the database again, with the newest key",
-		Long: `Seal every secret in the database again, with the newest key, which is the first one. Where triggers.seal names the keys, put a new one
-before the old one, restart every sluice serve, run this, and take the old one out; tokens of the old key end with it. With the file seal.key
-of a data folder, --new makes the new key there, and no sluice serve may have the folder meanwhile; the old key stays behind it until you
-take it out.`,
+		Short: "Seal every secret in the database again, with the first key",
+		Long: `Seal every secret in the database again, with the first key, which is the one in use. Where triggers.seal names the keys and several sluice serve
+share a database: put the new key behind the old one and restart every one; put the new key first and restart every one; run this with the same
+keys; take the old key out and restart every one. A process that does not have a key yet can read nothing that another has made with it, so the
+new key may be first only when all have it. With one sluice serve, put the new key first at once. What was made with a key ends when it is taken
+out: tokens, and the secrets with which receivers complete what they were sent. With the file seal.key of a data folder, --new makes the new key
+there, first, and no sluice serve may have the folder meanwhile; the old key stays behind it until you take it out.`,
 		Args: cobra.NoArgs,
 	}
 	where := databaseFlags(cmd, env)
@@ -49,7 +51,7 @@ take it out.`,
 		}
 		if *fresh {
 			if !set.Events.Seal.IsZero() || options.Dir == "" {
-				return usagef("the keys are not in a data folder: put a new one, of sluice keys create-seal, first in triggers.seal instead of --new")
+				return usagef("the keys are not in a data folder: put a new one, of sluice keys create-seal, into triggers.seal instead of --new, as sluice keys rotate-seal --help says")
 			}
 			folder, err := openData(options.Dir, doesReseal, nil)
 			if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -101,7 +103,8 @@ func eventOptions(set *connectors.Set, db *store.DB) events.Options {
 	}
 }
 
-// tokenKeys derives the keys of tokens from those that seal, and the tenant's id from the oldest, which stays the longest.
+// tokenKeys derives the keys of tokens from those that seal, and the tenant's id from the one whose own sorts first: while keys are replaced
+// their order changes, and processes that have the same ones shall say the same.
 func tokenKeys(ring *seal.Ring) (keys []oauth.Key, tenant string, err error) {
 	if ring == nil {
 		return nil, "", nil
@@ -121,7 +124,7 @@ func tokenKeys(ring *seal.Ring) (keys []oauth.Key, tenant string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	id := ids[len(ids)-1].Secret
+	id := slices.MinFunc(ids, func(a, b seal.Derived) int { return strings.Compare(a.ID, b.ID) }).Secret
 	return keys, uuid.UUID(id).String(), nil
 }
 

@@ -1,6 +1,6 @@
 // Package seal keeps secrets unreadable where they are stored. A Ring has one key or several: the first seals, every one opens, so that a
-// new key can be put before the old one and what is stored sealed again. From each key others are derived, for purposes of their own, so
-// that an operator has one secret to look after.
+// new key can be put behind the old one at every process, then before it, and what is stored sealed again. From each key others are derived,
+// for purposes of their own, so that an operator has one secret to look after.
 //
 // A sealed text is "1.KEY.DATA": a version, the id of its key, and in base64 a nonce and what AES-256-GCM made of the secret. Whose it is
 // goes into the tag, so that a text that is moved to another row opens no more.
@@ -27,12 +27,12 @@ const version = "1"
 const keyBytes = 32
 
 // ErrKey says that the key of a sealed text is not in the ring.
-var ErrKey = errors.New("seal: it was sealed with a key that is not here; put that key behind the newest one until everything is sealed again")
+var ErrKey = errors.New("seal: it was sealed with a key that is not here; put that key behind the first one until everything is sealed again")
 
 // errBroken says nothing of what was read, because it may be a secret.
 var errBroken = errors.New("seal: what is stored was changed, or belongs to another row")
 
-// Ring is the keys, the newest first. It cannot be printed.
+// Ring is the keys, the one that seals first. It cannot be printed.
 type Ring struct{ keys []key }
 
 type key struct {
@@ -48,7 +48,7 @@ func NewKey() string {
 	return base64.StdEncoding.EncodeToString(secret)
 }
 
-// Parse reads keys as they stand in a file: 32 bytes in base64 each, with white space between them, the newest first.
+// Parse reads keys as they stand in a file: 32 bytes in base64 each, with white space between them, the one that seals first.
 func Parse(text string) (*Ring, error) {
 	r := &Ring{}
 	for i, word := range strings.Fields(text) {

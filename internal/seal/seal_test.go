@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,39 @@ func TestSealOpens(t *testing.T) {
 	}
 	if plain, err := before.Open(sealed, "subscription/b"); err == nil {
 		t.Errorf("in another row: got %q, want an error", plain)
+	}
+}
+
+// TestRollingTakesTwoSteps: while a new key goes first behind and then before the old one, processes that were restarted and those that were not
+// open what each other seals, and derive the same keys. Without the first step they do not.
+func TestRollingTakesTwoSteps(t *testing.T) {
+	t.Parallel()
+	old, fresh := seal.NewKey(), seal.NewKey()
+	alone, behind, before := ring(t, old), ring(t, old, fresh), ring(t, fresh, old)
+	for name, c := range map[string]struct {
+		by, at *seal.Ring
+		want   error
+	}{
+		"step 1, old to new": {alone, behind, nil}, "step 1, new to old": {behind, alone, nil},
+		"step 2, old to new": {behind, before, nil}, "step 2, new to old": {before, behind, nil},
+		"at once, old to new": {alone, before, nil}, "at once, new to old": {before, alone, seal.ErrKey},
+	} {
+		sealed, err := c.by.Seal([]byte("planted"), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.at.Open(sealed, "x"); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+		made, err := c.by.Derive("tokens", 32)
+		known, err2 := c.at.Derive("tokens", 32)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		has := slices.ContainsFunc(known, func(d seal.Derived) bool { return d.ID == made[0].ID && bytes.Equal(d.Secret, made[0].Secret) })
+		if has != (c.want == nil) {
+			t.Errorf("%s: the derived key that is used is there: %v", name, has)
+		}
 	}
 }
 

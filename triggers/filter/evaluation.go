@@ -3,6 +3,8 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -37,6 +39,9 @@ func missing(err error) bool {
 	_, is := err.(*missingError) //nolint:errorlint // made here and never wrapped; errors.As would cost on every event
 	return is
 }
+
+// chunk is how many bytes of a text are gone through in one step.
+const chunk = 64
 
 // evaluation is one run of a filter over a document.
 type evaluation struct {
@@ -77,6 +82,37 @@ func (e *evaluation) step(n int) error {
 	return nil
 }
 
+// through counts going through so many bytes of texts. Whoever does that calls it first, since a text may be nearly all of a document.
+func (e *evaluation) through(bytes int) error { return e.step(bytes / chunk) }
+
+// same compares two texts.
+func (e *evaluation) same(a, b string) (bool, error) {
+	if len(a) != len(b) {
+		return false, nil
+	}
+	if err := e.through(len(a)); err != nil {
+		return false, err
+	}
+	return a == b, nil
+}
+
+// names are those in an object, in their order. To sort them each is read about as often as their number has binary digits.
+func (e *evaluation) names(object map[string]any) ([]string, error) {
+	if err := e.step(len(object)); err != nil {
+		return nil, err
+	}
+	names, bytes := make([]string, 0, len(object)), 0
+	for name := range object {
+		names = append(names, name)
+		bytes += len(name)
+	}
+	if err := e.through(bytes * bits.Len(uint(len(names)))); err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // accept tells whether a predicate lets item pass.
 func (e *evaluation) accept(p *predicate, item any) (bool, error) {
 	if err := e.step(1); err != nil {
@@ -87,7 +123,9 @@ func (e *evaluation) accept(p *predicate, item any) (bool, error) {
 	opened := e.trace.open(p, item)
 	passed, err := p.test(e)
 	if err != nil && unfit(err) {
-		e.trace.say(err.Error())
+		if e.trace != nil {
+			e.trace.say(err.Error())
+		}
 		passed, err = false, nil
 	}
 	e.trace.close(opened, passed)

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,8 +13,12 @@ import (
 // The bounds of an explanation, which a person reads.
 const (
 	maxLines = 200
-	maxShown = 80 // characters of a value
+	maxShown = 80  // characters of a value
+	maxNames = 256 // names in an object that is told by its names, which are sorted for that
 )
+
+// enough is how many bytes of a value are written, of which the characters that are shown are a part.
+const enough = maxShown * utf8.UTFMax
 
 // Explain says in plain words whether the filter matches doc and why: for each predicate what was tried, and for each comparison the
 // values that met. Comparisons that && or || made needless are not in it.
@@ -59,7 +64,6 @@ func short(value any) string {
 
 // abridge writes value as JSON until there is enough of it.
 func abridge(out *strings.Builder, value any) {
-	const enough = maxShown * utf8.UTFMax
 	switch value := value.(type) {
 	case []any:
 		for i, one := range value {
@@ -70,19 +74,25 @@ func abridge(out *strings.Builder, value any) {
 		}
 		out.WriteString([]string{"[]", "]"}[min(len(value), 1)])
 	case map[string]any:
+		if len(value) > maxNames {
+			fmt.Fprintf(out, "{%d names}", len(value))
+			return
+		}
 		for i, name := range slices.Sorted(maps.Keys(value)) {
-			out.WriteString([]string{"{", ","}[min(i, 1)] + encoded(name) + ":")
+			out.WriteString([]string{"{", ","}[min(i, 1)] + encoded(cut(name)) + ":")
 			if abridge(out, value[name]); out.Len() > enough {
 				return
 			}
 		}
 		out.WriteString([]string{"{}", "}"}[min(len(value), 1)])
 	case string:
-		if len(value) > enough {
-			value = value[:enough]
-		}
-		out.WriteString(encoded(value))
+		out.WriteString(encoded(cut(value)))
+	case json.Number:
+		out.WriteString(cut(string(value)))
 	default:
 		out.WriteString(encoded(value))
 	}
 }
+
+// cut is what there is room for of a text.
+func cut(text string) string { return text[:min(len(text), enough)] }

@@ -1,6 +1,8 @@
 package filter_test
 
 import (
+	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,4 +81,44 @@ func TestExplainIsBounded(t *testing.T) {
 	if lines := strings.Count(got, "\n"); lines != 202 || len(got) > 50_000 || !strings.HasSuffix(got, " more lines are left out)\n") {
 		t.Errorf("got %d lines and %d bytes that end with %q, want 202 lines of a readable length, and how many more there are", lines, len(got), got[len(got)-60:])
 	}
+}
+
+// TestExplainCutsWhatIsLong: of an object with many names their number is told, so that nobody sorts them for each line, and nothing long is encoded
+// as a whole.
+func TestExplainCutsWhatIsLong(t *testing.T) {
+	t.Parallel()
+	many := map[string]any{}
+	for i := range 257 {
+		many[strconv.Itoa(i)] = i
+	}
+	long := strings.Repeat("7", 500_000)
+	for want, value := range map[string]any{
+		"{257 names}":                               many,
+		`[{"a":{257 names},"b":1}]`:                 []any{map[string]any{"a": many, "b": 1}},
+		`{"` + long[:maxShown-2] + "…":              map[string]any{long: 1},
+		long[:maxShown] + "…":                       json.Number(long),
+		`["` + long[:maxShown-2] + "…":              []any{long, long},
+		strings.Repeat("[", maxShown) + "…":         nested(500),
+		`"` + strings.Repeat("é", maxShown-1) + "…": strings.Repeat("é", 500),
+	} {
+		f, err := filter.Compile("$.a")
+		if err != nil {
+			t.Fatalf("compile: %v", err)
+		}
+		if got, want := f.Explain(map[string]any{"a": value}), "It matches: $.a is "+want+".\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// maxShown is how many characters of a value are told.
+const maxShown = 80
+
+// nested is a list in a list, so often.
+func nested(levels int) any {
+	value := any(1)
+	for range levels {
+		value = []any{value}
+	}
+	return value
 }

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 )
@@ -20,7 +19,10 @@ var functions = map[string]function{
 		if err != nil {
 			return nil, err
 		}
-		n, is := number(position)
+		n, is, err := e.number(position)
+		if err != nil {
+			return nil, err
+		}
 		if !is || math.Abs(n) > math.MaxInt32 {
 			return nil, fmt.Errorf("index() needs a number")
 		}
@@ -88,11 +90,12 @@ func keys(e *evaluation, value any, _ []argument) (any, error) {
 	if !is {
 		return nil, nil
 	}
-	if err := e.step(len(object)); err != nil {
+	sorted, err := e.names(object)
+	if err != nil {
 		return nil, err
 	}
-	names := make([]any, 0, len(object))
-	for _, name := range slices.Sorted(maps.Keys(object)) {
+	names := make([]any, 0, len(sorted))
+	for _, name := range sorted {
 		names = append(names, name)
 	}
 	return names, nil
@@ -144,7 +147,11 @@ func aggregate(name string, calculate func([]float64) float64) function {
 	return func(e *evaluation, value any, arguments []argument) (any, error) {
 		var numbers []float64
 		collect := func(one any) error {
-			if n, is := number(one); is {
+			n, is, err := e.number(one)
+			if err != nil {
+				return err
+			}
+			if is {
 				numbers = append(numbers, n)
 			}
 			return e.step(1)

@@ -16,6 +16,9 @@ func concat(e *evaluation, value any, arguments []argument) (any, error) {
 		return e.step(1 + len(text))
 	}
 	list, _ := value.([]any)
+	if err := e.step(len(list)); err != nil {
+		return nil, err
+	}
 	for _, one := range list {
 		if text, is := one.(string); is {
 			if err := write(text); err != nil {

@@ -51,32 +51,35 @@ func equal(e *evaluation, left, right any) (bool, error) {
 	switch l := left.(type) {
 	case string:
 		if r, is := right.(string); is {
-			return l == r, e.step(len(l) / 64)
+			return e.same(l, r)
 		}
 		text := numberText(right)
-		return text != "" && l == text, nil
+		if text == "" {
+			return false, nil
+		}
+		return e.same(l, text)
 	case float64, json.Number:
 		if r, is := right.(string); is {
+			if !numeric(r) {
+				return false, nil
+			}
 			right = json.Number(r)
 		}
-		order, ok := compareNumbers(left, right)
-		return ok && order == 0, nil
+		order, ok, err := e.compareNumbers(left, right)
+		return ok && order == 0, err
 	case []any, map[string]any:
 		return alike(e, left, right)
 	}
 	return scalar(left, right), nil
 }
 
-// scalar compares what has no parts and is no number.
+// scalar compares what has no parts and is neither a number nor a text.
 func scalar(left, right any) bool {
 	switch l := left.(type) {
 	case nil:
 		return right == nil
 	case bool:
 		r, is := right.(bool)
-		return is && l == r
-	case string:
-		r, is := right.(string)
 		return is && l == r
 	}
 	return false
@@ -95,8 +98,14 @@ func alike(e *evaluation, left, right any) (bool, error) {
 		r, is := right.(map[string]any)
 		return alikeObjects(e, l, r, is)
 	case float64, json.Number:
-		order, ok := compareNumbers(left, right)
-		return ok && order == 0, nil
+		order, ok, err := e.compareNumbers(left, right)
+		return ok && order == 0, err
+	case string:
+		r, is := right.(string)
+		if !is {
+			return false, nil
+		}
+		return e.same(l, r)
 	}
 	return scalar(left, right), nil
 }
@@ -118,6 +127,9 @@ func alikeObjects(e *evaluation, left, right map[string]any, ok bool) (bool, err
 		return false, nil
 	}
 	for name := range left {
+		if err := e.through(len(name)); err != nil {
+			return false, err
+		}
 		other, has := right[name]
 		if !has {
 			return false, nil
@@ -144,12 +156,15 @@ func ordered(want func(order int) bool) operator {
 	return func(e *evaluation, left, right any) (bool, error) {
 		if l, is := left.(string); is {
 			r, is := right.(string)
-			return is && want(strings.Compare(l, r)), e.step(len(l) / 64)
+			if err := e.through(min(len(l), len(r))); err != nil {
+				return false, err
+			}
+			return is && want(strings.Compare(l, r)), nil
 		}
 		if _, is := right.(string); is {
 			return false, nil
 		}
-		order, ok := compareNumbers(left, right)
-		return ok && want(order), nil
+		order, ok, err := e.compareNumbers(left, right)
+		return ok && want(order), err
 	}
 }

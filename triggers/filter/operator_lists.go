@@ -43,11 +43,23 @@ func contains(e *evaluation, left, right any) (bool, error) {
 	switch l := left.(type) {
 	case string:
 		r, is := right.(string)
-		return is && strings.Contains(l, r), e.step(len(l) / 64)
+		if err := e.search(l, r); err != nil {
+			return false, err
+		}
+		return is && strings.Contains(l, r), nil
 	case []any:
 		return has(e, right, l)
 	}
 	return false, nil
+}
+
+// search counts what it takes to look for a part of a text. Texts can be made for which strings.Contains compares the whole part at each place.
+func (e *evaluation) search(text, part string) error {
+	places := len(text) - len(part)
+	if places < 0 {
+		return nil
+	}
+	return e.through(len(text) + places*(len(part)/chunk))
 }
 
 // sets are both sides as lists.
@@ -88,13 +100,16 @@ func noneOf(e *evaluation, left, right any) (bool, error) {
 	return !found && err == nil, err
 }
 
-func size(_ *evaluation, left, right any) (bool, error) {
-	want, is := number(right)
-	if !is {
-		return false, nil
+func size(e *evaluation, left, right any) (bool, error) {
+	want, is, err := e.number(right)
+	if !is || err != nil {
+		return false, err
 	}
 	switch l := left.(type) {
 	case string:
+		if err := e.through(len(l)); err != nil {
+			return false, err
+		}
 		return units(l) == int64(want), nil
 	case []any:
 		return int64(len(l)) == int64(want), nil

@@ -20,6 +20,7 @@ func TestPredicates(t *testing.T) {
 		`@.number == '7.0'`: true, `@.digits == 7.0`: false, `@.digits == 7`: true, `7.0 == @.digits`: true, `@.number == @.zeros`: true,
 		`@.number != '8'`: true, `@.number == 'x'`: false, `@.yes == true`: true, `@.yes == 'true'`: false, `@.null == null`: true,
 		`@.nope == null`: false, `@.nope != null`: true, `@.nope == @.nope`: false, `@.nope != @.nope`: true, `@.null == false`: false,
+		`@.number == '+7'`: true, `@.number == '.7e1'`: true, `@.number == ''`: false, `@.number == '0x7p0'`: false, `@.number == '-'`: false,
 		`@.big == 12345678901234567891`: true, `@.big == 12345678901234567890`: false, `@.big > 12345678901234567890`: true,
 		`@.half == 5e-1`: true, `@.half < 0.51`: true, `@.number === 7`: true, `@.number === '7'`: false, `@.number !== '7'`: true,
 		`@.object == @.same`: true, `@.object == {'k': 1, "l": [1]}`: true, `@.object == {'k': 2}`: false, `@.list == ['a','b','b']`: true,

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync"
 )
 
 // The bounds of patterns. A few characters of nested repetitions make thousands of instructions, which cost memory and, for each
@@ -17,9 +18,9 @@ const (
 
 // A pattern is a regular expression that must match a whole value.
 type pattern struct {
-	source  string // with its flags, as RE2 writes them
 	expr    *regexp.Regexp
-	program int // instructions
+	program int                            // instructions
+	part    func() (*regexp.Regexp, error) // what matches a part of a value, made when somebody asks
 }
 
 // pattern reads /expression/flags.
@@ -57,7 +58,8 @@ func (p *parser) pattern() (*pattern, error) {
 	if err != nil {
 		return nil, p.errorAt(start, "the pattern cannot be used: %s", why(err))
 	}
-	return &pattern{flags + expression, compiled, len(program.Inst)}, nil
+	part := sync.OnceValues(func() (*regexp.Regexp, error) { return regexp.Compile(flags + expression) })
+	return &pattern{compiled, len(program.Inst), part}, nil
 }
 
 func why(err error) string {
@@ -92,7 +94,7 @@ func (p *parser) flags() (string, error) {
 // match holds the pattern against one value.
 func (p *pattern) match(e *evaluation, value any) (bool, error) {
 	text := patternText(value)
-	if err := e.step(1 + len(text)*p.program/8); err != nil {
+	if err := e.step(1 + (len(text)+1)*p.program/8); err != nil { // an empty text meets all of it, too
 		return false, err
 	}
 	return p.expr.MatchString(text), nil
@@ -100,7 +102,7 @@ func (p *pattern) match(e *evaluation, value any) (bool, error) {
 
 // within tells whether the pattern matches a part of the text, for whoever asks why the whole does not.
 func (p *pattern) within(text string) bool {
-	expr, err := regexp.Compile(p.source)
+	expr, err := p.part()
 	return err == nil && len(text) < maxProgram && expr.MatchString(text)
 }
 

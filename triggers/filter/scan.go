@@ -57,10 +57,14 @@ func scan(fits func(*evaluation, any) (bool, error), target step) step {
 func (t token) fits(last bool) func(e *evaluation, value any) (bool, error) {
 	switch t.kind {
 	case propertyToken:
-		return func(_ *evaluation, value any) (bool, error) {
+		steps := lookup(t.names)
+		return func(e *evaluation, value any) (bool, error) {
 			object, is := value.(map[string]any)
 			if !is || !t.definite(last) {
 				return is, nil
+			}
+			if err := e.step(steps); err != nil {
+				return false, err
 			}
 			for _, name := range t.names {
 				if _, has := object[name]; !has {

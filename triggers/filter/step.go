@@ -1,10 +1,5 @@
 package filter
 
-import (
-	"maps"
-	"slices"
-)
-
 // context is what a step knows of its place in the path.
 type context struct {
 	definite bool // all before it are
@@ -33,8 +28,9 @@ func (t token) step(c context, next step) step {
 }
 
 func property(name string, c context, next step) step {
+	steps := 1 + len(name)/chunk
 	return func(e *evaluation, value any) error {
-		if err := e.step(1); err != nil {
+		if err := e.step(steps); err != nil {
 			return err
 		}
 		object, is := value.(map[string]any)
@@ -58,10 +54,19 @@ func (c context) absent(wrong bool) error {
 	return nil
 }
 
+// lookup is what the length of names adds to the steps of looking them up.
+func lookup(names []string) (steps int) {
+	for _, name := range names {
+		steps += len(name) / chunk
+	}
+	return steps
+}
+
 // properties leads to one object with those that are there when it comes last, else to each.
 func properties(names []string, c context, next step) step {
+	steps := 1 + len(names) + lookup(names)
 	return func(e *evaluation, value any) error {
-		if err := e.step(1 + len(names)); err != nil {
+		if err := e.step(steps); err != nil {
 			return err
 		}
 		object, is := value.(map[string]any)
@@ -170,10 +175,11 @@ func children(e *evaluation, value any, next step) error {
 			}
 		}
 	case map[string]any:
-		if err := e.step(len(value)); err != nil {
+		names, err := e.names(value)
+		if err != nil {
 			return err
 		}
-		for _, name := range slices.Sorted(maps.Keys(value)) {
+		for _, name := range names {
 			if err := next(e, value[name]); err != nil {
 				return err
 			}

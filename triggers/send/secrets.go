@@ -2,8 +2,10 @@ package send
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -42,6 +44,7 @@ func (s *secrets) swap(old, value string) {
 	s.known = append(s.known, value)
 }
 
+// redact blanks secrets in text, as they are and behind the escapes of JSON and URLs.
 func (s *secrets) redact(text []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +53,30 @@ func (s *secrets) redact(text []byte) []byte {
 			text = bytes.ReplaceAll(text, []byte(k), []byte(blank))
 		}
 	}
-	return text
+	var spans [][2]int
+	for _, r := range readings(text) {
+		for _, k := range s.known {
+			spans = append(spans, r.find(k)...)
+		}
+	}
+	return without(text, spans)
+}
+
+// without blanks spans of text, which may overlap.
+func without(text []byte, spans [][2]int) []byte {
+	if len(spans) == 0 {
+		return text
+	}
+	slices.SortFunc(spans, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	var out []byte
+	end := 0
+	for _, span := range spans {
+		if span[0] >= end {
+			out = append(append(out, text[end:span[0]]...), blank...)
+		}
+		end = max(end, span[1])
+	}
+	return append(out, text[end:]...)
 }
 
 // hide returns err with its secrets blanked. Its cause is dropped then, because it would say them again.

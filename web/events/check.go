@@ -145,10 +145,13 @@ func checkURL(member, text string) error {
 	return nil
 }
 
-// span holds a duration of ISO 8601 against what can be waited for.
+// span holds a duration of ISO 8601 against what can be waited for. It is added up in years first, because a time.Duration of some thousand
+// years begins anew and may look like a short one.
 func span(member, text string) error {
 	d, err := duration.Parse(text)
-	if err != nil || d.ToTimeDuration() <= 0 || d.ToTimeDuration() > longestWait {
+	const day, hour = 1.0 / 365, 1.0 / 365 / 24
+	if err != nil || d.Years+d.Months/12+(d.Weeks*7+d.Days)*day+(d.Hours+d.Minutes/60+d.Seconds/3600)*hour > 100 ||
+		d.ToTimeDuration() <= 0 || d.ToTimeDuration() > longestWait {
 		return bad("%s must be a duration of ISO 8601 such as PT1H, longer than none and a year at most", member)
 	}
 	return nil

@@ -1,0 +1,68 @@
+package send
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestRedactReadsEscapes: a secret is blanked in whichever way a receiver writes it, and what stands around it stays as it is.
+func TestRedactReadsEscapes(t *testing.T) {
+	t.Parallel()
+	s := &secrets{}
+	for _, secret := range []string{"Zm9v/YmFy+A==", `pass"word\1`, "<a&b>'x'", "päss\nwörd😀", "two words", "100%sure"} {
+		s.add(secret)
+	}
+	for text, want := range map[string]string{
+		`{"h":"Basic Zm9v\/YmFy+A=="}`:                             `{"h":"Basic [redacted]"}`,
+		`{"h":"Basic Zm9v/YmFy+A\u003d\u003D","n":"\n"}`:           `{"h":"Basic [redacted]","n":"\n"}`,
+		`{"h":"\u005A\u006d9v\u002FYmFy\u002bA=="} \u0041`:         `{"h":"[redacted]"} \u0041`,
+		`{"p":"pass\"word\\1"}`:                                    `{"p":"[redacted]"}`,
+		`{"p":"pass\u0022word\u005c1"}`:                            `{"p":"[redacted]"}`,
+		`{"body":"{\"p\":\"pass\\\"word\\\\1\"}"}`:                 `{"body":"{\"p\":\"[redacted]\"}"}`,
+		`{"body":"{\"h\":\"Zm9v\\\/YmFy+A==\"}"}`:                  `{"body":"{\"h\":\"[redacted]\"}"}`,
+		`"\u003ca\u0026b\u003e\u0027x\u0027"`:                      `"[redacted]"`,
+		`"p\u00e4ss\nw\u00F6rd\ud83d\uDE00\u00e4"`:                 `"[redacted]\u00e4"`,
+		`/?k=Zm9v%2FYmFy%2BA%3D%3D&l=%20`:                          `/?k=[redacted]&l=%20`,
+		`/Zm9v%2fYmFy+A==/%41`:                                     `/[redacted]/%41`,
+		`k=two+words&l=1+1`:                                        `k=[redacted]&l=1+1`,
+		`/two%20words/100%25sure/100%sure`:                         `/[redacted]/[redacted]/[redacted]`,
+		`Zm9v\/YmFy+A==Zm9v\/YmFy+A== two words Zm9v%2FYmFy+A%3d=`: `[redacted][redacted] [redacted] [redacted]`,
+		`nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`:            `nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`,
+		``: ``,
+	} {
+		if got := string(s.redact([]byte(text))); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// FuzzRedact: what our own encoders write of a secret is blanked wherever it stands, and texts without escapes and secrets stay.
+func FuzzRedact(f *testing.F) {
+	for _, secret := range []string{"Zm9v/YmFy+A==", `pass"word\1`, "<a&b>", "päss\nwörd😀", "two words", "aaaa"} {
+		f.Add(secret, "x ", " y")
+	}
+	f.Fuzz(func(t *testing.T, secret, before, after string) {
+		s := &secrets{}
+		s.add(secret)
+		_ = s.redact([]byte(before))
+		if len(secret) < 4 || !utf8.ValidString(secret) || strings.ContainsAny(secret, "[]") || strings.Contains(blank, secret) || strings.ContainsAny(before+after, `\%+`) {
+			t.Skip("no secret, or its escapes may go on in what stands around it")
+		}
+		if plain := before + after; !strings.Contains(plain, secret) && string(s.redact([]byte(plain))) != plain {
+			t.Errorf("%q without %q was changed", plain, secret)
+		}
+		quoted, err := json.Marshal(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := string(quoted[1 : len(quoted)-1])
+		for _, escaped := range []string{secret, written, strings.ReplaceAll(written, "/", `\/`), url.QueryEscape(secret), url.PathEscape(secret)} {
+			if got := string(s.redact([]byte(before + escaped + after))); strings.Contains(got, escaped) {
+				t.Errorf("%q: got %q, which holds %q", secret, got, escaped)
+			}
+		}
+	})
+}
