@@ -101,7 +101,16 @@ var Queries = map[string]string{
 	"bury waiting": fmt.Sprintf(onTheWay, "waiting"),
 	"bury asked":   fmt.Sprintf(onTheWay, "asked"),
 	"overdue":      overdue,
+
+	"events in use": eventsInUse,
+	"of an event":   ofEvent,
 }
+
+var ofEvent = func() string {
+	where, _ := conditions(triggers.Query{Event: 1})
+	tail, _ := page("i.seq", false, 0)
+	return invocationColumns + where + tail
+}()
 
 // Count counts the rows of a table.
 func (db *DB) Count(ctx context.Context, table string) (n int64, err error) {
