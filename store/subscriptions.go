@@ -21,7 +21,8 @@ type Sealer interface {
 // ErrUnsealed says that a subscription has secrets, and there is no key to seal them with.
 var ErrUnsealed = errors.New("store: there is no key to seal secrets with")
 
-// changes is the counter that grows with each change of a subscription, so that whoever has read them knows when to read again.
+// changes is the counter that grows when a subscription is made, deleted or changed by anybody but a circuit, so that whoever has read who is sent
+// what knows when to read again.
 const changes = "subscription changes"
 
 // Subscriptions are all subscriptions, without their secrets, in the order in which they were made.
