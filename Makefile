@@ -41,7 +41,7 @@ test: ## every test, race-checked where a C compiler is found (in CI: always)
 	if $(CC_WORKS); then race=-race; export CGO_ENABLED=1; \
 	elif [ -n "$${CI:-}" ]; then echo "make test: CI always races, and there is no working C compiler here: install gcc and the C library's headers" >&2; exit 1; \
 	else echo "make test: no working C compiler found, so WITHOUT the race detector" >&2; fi; \
-	set -x; $(GO) test $$race $(TESTFLAGS) ./...
+	set -x; $(GO) test $$race -timeout=20m $(TESTFLAGS) ./...
 
 ##@ Before a commit
 
@@ -94,7 +94,7 @@ clean: ## remove what the targets above made
 ##@ CI
 
 .PHONY: ci
-ci: TESTFLAGS += -count=1 -shuffle=on -timeout=20m
+ci: TESTFLAGS += -count=1 -shuffle=on
 ci: verify fmt-check vet build configs floors test lint ## all that must hold for a change to land
 
 .PHONY: fmt-check

@@ -11,6 +11,7 @@ import (
 	"sluice/proxy/pace/lease"
 	"sluice/store"
 	"sluice/store/storetest"
+	"sluice/triggers"
 )
 
 // BenchmarkCommit is a run of accounts of 1 KB: staged in pages of 100, then committed with an event each; and then a second run that finds
@@ -115,6 +116,28 @@ func BenchmarkPages(b *testing.B) {
 			b.ReportMetric(float64(near.Microseconds())/(people/10/page-1), "near-µs")
 			b.ReportMetric(float64(far.Microseconds())/(people/10/page), "far-µs")
 		}
+	})
+}
+
+// BenchmarkEmit is 100 events in a transaction that all go to one subscription.
+func BenchmarkEmit(b *testing.B) {
+	each(b, func(b *testing.B, db *store.DB) {
+		s := triggers.Subscription{ID: "s", Name: "s", TriggerID: "t", Type: triggers.TypeHTTP, Enabled: true}
+		if err := db.CreateSubscription(b.Context(), s, func([]triggers.Subscription) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+		payload, n := json.RawMessage(`{"a":"`+strings.Repeat("x", 1000)+`"}`), 0
+		for b.Loop() {
+			var events []triggers.Event
+			for range 100 {
+				n++
+				events = append(events, triggers.Event{ID: fmt.Sprint(n), Type: "t", Subject: fmt.Sprint(n % 1000), Data: payload})
+			}
+			if err := db.Emit(b.Context(), events...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
 	})
 }
 

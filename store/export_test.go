@@ -44,6 +44,11 @@ func (db *DB) WhileTelling(ctx context.Context, do func(), events ...triggers.Ev
 	})
 }
 
+// DeleteAlone takes a subscription away and leaves what waits for it, as a process does that dies then.
+func (db *DB) DeleteAlone(ctx context.Context, id string) error {
+	return db.deleteSubscription(ctx, id)
+}
+
 // Planned is how many statements like a pattern have a plan that PostgreSQL keeps, after one with a list and one without.
 func (db *DB) Planned(ctx context.Context, like string) (n int64, err error) {
 	err = db.write(ctx, "plan", func(t tx) error {
@@ -92,7 +97,20 @@ var Queries = map[string]string{
 	"over":  overSince,
 	"gone":  fmt.Sprintf(walkWaiting, "waiting"),
 	"asked": fmt.Sprintf(walkWaiting, "asked"),
+
+	"bury waiting": fmt.Sprintf(onTheWay, "waiting"),
+	"bury asked":   fmt.Sprintf(onTheWay, "asked"),
+	"overdue":      overdue,
+
+	"events in use": eventsInUse,
+	"of an event":   ofEvent,
 }
+
+var ofEvent = func() string {
+	where, _ := conditions(triggers.Query{Event: 1})
+	tail, _ := page("i.seq", false, 0)
+	return invocationColumns + where + tail
+}()
 
 // Count counts the rows of a table.
 func (db *DB) Count(ctx context.Context, table string) (n int64, err error) {

@@ -42,7 +42,7 @@ func conditions(q triggers.Query) (where string, args []any) {
 		add("i.trigger_id = ?", q.Trigger)
 	}
 	if q.Event > 0 {
-		add("i.event = ?", q.Event)
+		add("i.event = ? AND i.event > 0", q.Event) // the second, as its index has it
 	}
 	if q.Real {
 		add("i.test = 0")
@@ -234,85 +234,4 @@ func (db *DB) keepAnswer(ctx context.Context, t tx, one triggers.Invocation, sec
 		err = db.engine.notify(ctx, t)
 	}
 	return err
-}
-
-// Replay sends invocations again that a query asks for, dead ones and done ones; each keeps its id and the record of its attempts. It returns
-// how many those are.
-func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
-	where, args := conditions(q)
-	err = db.write(ctx, "replay invocations", func(t tx) error {
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
-		replayed, err = t.exec(ctx, `UPDATE invocations SET state = 'waiting', tries = 0, due = ?, created = ?, completed = 0, deadline = 0, reason = 'replayed',
-			output = NULL, fault = '' WHERE seq IN (SELECT i.seq FROM invocations i JOIN subscriptions s ON s.id = i.subscription WHERE `+where+` AND i.state IN ('dead', 'done'))`,
-			append([]any{atOnce, micros(now)}, args...)...)
-		if err == nil && replayed > 0 {
-			err = db.engine.notify(ctx, t)
-		}
-		return err
-	})
-	if err == nil && replayed > 0 {
-		db.wake.tell()
-	}
-	return replayed, err
-}
-
-// Orphans are how many of what Replay would send again belong to subscriptions that are gone.
-func (db *DB) Orphans(ctx context.Context, q triggers.Query) (n int64, err error) {
-	where, args := conditions(q)
-	err = db.read("count invocations", func(t tx) error {
-		return t.one(ctx, `SELECT count(*) FROM invocations i WHERE `+where+` AND i.state IN ('dead', 'done') AND NOT EXISTS
-			(SELECT 1 FROM subscriptions s WHERE s.id = i.subscription)`, args, &n)
-	})
-	return n, err
-}
-
-// Expire ends the wait for answers whose deadline is over, and all wait for subscriptions that are gone, and returns how many those are.
-func (db *DB) Expire(ctx context.Context) (expired int64, err error) {
-	gone, err := db.goneSubscriptions(ctx)
-	if err != nil {
-		return 0, err
-	}
-	err = db.write(ctx, "expire invocations", func(t tx) error {
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
-		expired, err = t.exec(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = 'nobody completed it before its deadline' WHERE state = 'asked' AND deadline <= ?",
-			micros(now), micros(now))
-		for _, id := range gone {
-			if err == nil {
-				var n int64
-				n, err = bury(ctx, t, id, now)
-				expired += n
-			}
-		}
-		return err
-	})
-	return expired, err
-}
-
-// walkWaiting finds the subscriptions in an index of what waits, by one look for each however much waits for it.
-const walkWaiting = `WITH RECURSIVE w (id) AS (SELECT MIN(subscription) FROM invocations WHERE state = '%[1]s'
-	UNION ALL SELECT (SELECT MIN(i.subscription) FROM invocations i WHERE i.state = '%[1]s' AND i.subscription > w.id) FROM w WHERE w.id IS NOT NULL)
-	SELECT id FROM w WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = w.id)`
-
-// goneSubscriptions are those that something still waits for: it was replayed or tested while they were deleted.
-func (db *DB) goneSubscriptions(ctx context.Context) (gone []string, err error) {
-	err = db.read("look for deleted subscriptions", func(t tx) error {
-		for _, state := range []triggers.State{triggers.Waiting, triggers.Asked} {
-			if err := t.each(ctx, fmt.Sprintf(walkWaiting, state), nil, func(scan scan) error {
-				var id string
-				err := scan(&id)
-				gone = append(gone, id)
-				return err
-			}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return gone, err
 }

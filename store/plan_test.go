@@ -28,6 +28,13 @@ func TestPlans(t *testing.T) {
 			"over":  {[]any{"done", int64(5), int64(5)}, []string{"invocations_over"}},
 			"gone":  {nil, []string{"invocations_"}},
 			"asked": {nil, []string{"invocations_asking"}},
+
+			"bury waiting": {[]any{"s", int64(5)}, []string{"invocations_"}},
+			"bury asked":   {[]any{"s", int64(5)}, []string{"invocations_asking"}},
+			"overdue":      {[]any{int64(5), int64(5)}, []string{"invocations_ask"}},
+
+			"events in use": {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
+			"of an event":   {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
 		} {
 			plan, err := db.Explain(t.Context(), store.Queries[name], want.args...)
 			if err != nil {

@@ -27,11 +27,12 @@ func (db *DB) Reseal(ctx context.Context, newest func(sealed string) bool) (done
 	}
 	err = db.write(ctx, "seal secrets again", func(t tx) error {
 		done = Resealed{}
-		if _, err := next(ctx, t, changes, 1); err != nil { // nobody changes one until this is over
+		if _, err := next(ctx, t, changes, 1); err != nil { // nobody makes one or changes it until this is over
 			return err
 		}
 		rows := map[string]string{}
-		err := t.each(ctx, "SELECT id, sealed FROM subscriptions WHERE sealed <> ''", nil, func(scan scan) error {
+		// Whoever pauses one draws no number of changes, and waits for its row.
+		err := t.each(ctx, "SELECT id, sealed FROM subscriptions WHERE sealed <> '' ORDER BY id FOR UPDATE", nil, func(scan scan) error {
 			var id, sealed string
 			err := scan(&id, &sealed)
 			rows[id] = sealed

@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/store"
 	"sluice/store/storetest"
@@ -77,6 +79,40 @@ func TestReseal(t *testing.T) {
 		}
 		if _, err := storetest.Open(t, at).Reseal(ctx, both.newest); !errors.Is(err, store.ErrUnsealed) {
 			t.Errorf("without a sealer: got %v, want ErrUnsealed", err)
+		}
+	})
+}
+
+// While secrets are sealed again nobody pauses their subscription, who would seal them too.
+func TestPauseWaitsForReseal(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		both, token, ctx := labels{"new", "old"}, "planted", t.Context()
+		options := fresh()
+		options.Sealer = labels{"old"}
+		subscribe(t, storetest.Open(t, options), triggers.Subscription{ID: "s", HTTP: &triggers.HTTPConfig{Bearer: &triggers.BearerToken{Token: &token}}})
+		options.Sealer = both
+		db := storetest.Open(t, options)
+		c, err := db.ClaimSubscription(ctx, "s", "a", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pause := func(ctx context.Context) error {
+			return db.PauseSubscription(ctx, c, func(*triggers.Pause) *triggers.Pause { return &triggers.Pause{By: "circuit"} })
+		}
+		done, err := db.Reseal(ctx, func(sealed string) bool {
+			soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			if err := pause(soon); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("pause meanwhile: got %v, want it to wait", err)
+			}
+			return both.newest(sealed)
+		})
+		if want := (store.Resealed{Rows: 1, Sealed: 1}); err != nil || done != want {
+			t.Errorf("got %+v, %v, want %+v", done, err, want)
+		}
+		if err := pause(ctx); err != nil {
+			t.Errorf("pause afterwards: got %v, want none", err)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"sluice/aggregation"
@@ -21,7 +20,7 @@ type Retention struct {
 const mostRetired = 1000
 
 // Retire drops the record of what is over for long, a thousand invocations at a time, with their attempts, and then old events of which no
-// invocation is left. It returns how many invocations and events went.
+// invocation is there. It returns how many invocations and events went.
 func (db *DB) Retire(ctx context.Context, keep Retention) (retired int64, err error) {
 	last, err := db.tooMany(ctx, keep.Most)
 	if err != nil {
@@ -102,44 +101,61 @@ func (db *DB) over(ctx context.Context, keep Retention, last int64) (old []any, 
 	return old, err
 }
 
-// retireEvents drops the oldest events, up to the first that is young or that an invocation is of.
+// retireEvents drops old events of which there is no invocation, up to the first that is young. None comes to be of an event that is there already, so
+// it looks for them outside of the transactions.
 func (db *DB) retireEvents(ctx context.Context, keep time.Duration) (retired int64, err error) {
 	if keep <= 0 {
 		return 0, nil
 	}
-	var needed int64 // by an invocation; those that come later are of later events
-	err = db.read("find needed events", func(t tx) error {
-		return t.one(ctx, "SELECT COALESCE(MIN(event), ?) FROM invocations WHERE event > 0", []any{int64(math.MaxInt64)}, &needed)
-	})
-	for err == nil {
-		var n int64
-		err = db.write(ctx, "retire events", func(t tx) error {
-			n = 0
-			now, err := db.now(ctx, t)
-			if err != nil {
-				return err
-			}
-			last, young := int64(0), false
-			err = t.each(ctx, "SELECT seq, time FROM events WHERE seq < ? ORDER BY seq LIMIT ?", []any{needed, int64(mostRetired)}, func(scan scan) error {
-				var seq, at int64
-				err := scan(&seq, &at)
-				if young = young || at >= micros(now.Add(-keep)); !young {
-					last = seq
-				}
-				return err
-			})
-			if err != nil || last == 0 {
-				return err
-			}
-			if _, err := t.exec(ctx, "DELETE FROM filtered WHERE seq <= ?", last); err != nil {
-				return err
-			}
-			n, err = t.exec(ctx, "DELETE FROM events WHERE seq <= ?", last)
-			return err
-		})
-		if retired += n; n < mostRetired {
-			break
+	for after, more := int64(0), true; more; {
+		var old []any
+		if old, after, more, err = db.oldEvents(ctx, keep, after); err == nil && len(old) > 0 {
+			var n int64
+			n, err = db.dropEvents(ctx, old)
+			retired += n
+		}
+		if err != nil {
+			return retired, err
 		}
 	}
-	return retired, err
+	return retired, nil
+}
+
+// eventsInUse reads the outbox after a number, and of each event 0 when there is no invocation. PostgreSQL would read all invocations to
+// find out whether some EXISTS.
+const eventsInUse = `SELECT e.seq, e.time, COALESCE((SELECT i.event FROM invocations i WHERE i.event = e.seq AND i.event > 0 LIMIT 1), 0)
+	FROM events e WHERE e.seq > ? ORDER BY e.seq LIMIT ?`
+
+// oldEvents looks at some events after a number. It returns those that may go, the last that it has looked at, and whether old ones may come after it.
+func (db *DB) oldEvents(ctx context.Context, keep time.Duration, after int64) (old []any, last int64, more bool, err error) {
+	err = db.read("look for old events", func(t tx) error {
+		now, err := db.now(ctx, t)
+		if err != nil {
+			return err
+		}
+		seen, young := 0, false
+		err = t.each(ctx, eventsInUse, []any{after, int64(mostRetired)}, func(scan scan) error {
+			var at, used int64
+			err := scan(&last, &at, &used)
+			seen++
+			if young = young || at >= micros(now.Add(-keep)); !young && used == 0 {
+				old = append(old, last)
+			}
+			return err
+		})
+		more = seen == mostRetired && !young
+		return err
+	})
+	return old, last, more, err
+}
+
+func (db *DB) dropEvents(ctx context.Context, old []any) (dropped int64, err error) {
+	err = db.write(ctx, "retire events", func(t tx) error {
+		if _, err := t.exec(ctx, "DELETE FROM filtered WHERE seq IN ("+marks(len(old))+")", old...); err != nil {
+			return err
+		}
+		dropped, err = t.exec(ctx, "DELETE FROM events WHERE seq IN ("+marks(len(old))+")", old...)
+		return err
+	})
+	return dropped, err
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -22,7 +21,8 @@ type Sealer interface {
 // ErrUnsealed says that a subscription has secrets, and there is no key to seal them with.
 var ErrUnsealed = errors.New("store: there is no key to seal secrets with")
 
-// changes is the counter that grows with each change of a subscription, so that whoever has read them knows when to read again.
+// changes is the counter that grows when a subscription is made, deleted or changed by anybody but a circuit, so that whoever has read who is sent
+// what knows when to read again.
 const changes = "subscription changes"
 
 // Subscriptions are all subscriptions, without their secrets, in the order in which they were made.
@@ -215,8 +215,19 @@ func (db *DB) keepSubscription(ctx context.Context, t tx, s triggers.Subscriptio
 	return db.engine.notify(ctx, t) // it may be resumed
 }
 
-// DeleteSubscription takes a subscription away. What was on its way to it is dead from then on, and its record stays as long as others do.
+// DeleteSubscription takes a subscription away. From then on nothing is sent to it. What was on its way is dead soon after, a thousand at a time while
+// others tell of events, and its record stays as long as others do. Where that ends before all of it is, Expire does the rest: the subscription is
+// gone, so it is no error.
 func (db *DB) DeleteSubscription(ctx context.Context, id string) error {
+	err := db.deleteSubscription(ctx, id)
+	if err == nil {
+		_, _ = db.bury(ctx, id)
+	}
+	return err
+}
+
+// deleteSubscription takes away the subscription and its traces.
+func (db *DB) deleteSubscription(ctx context.Context, id string) error {
 	return db.tell(ctx, "delete subscription "+id, func(t tx) error {
 		if _, err := next(ctx, t, "event", 0); err != nil { // whoever is telling it something is seen
 			return err
@@ -231,24 +242,13 @@ func (db *DB) DeleteSubscription(ctx context.Context, id string) error {
 		if n == 0 {
 			return aggregation.ErrNone
 		}
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
 		for _, traces := range []string{"filtered", "filtered_counts"} {
 			if _, err := t.exec(ctx, "DELETE FROM "+traces+" WHERE subscription = ?", id); err != nil {
 				return err
 			}
 		}
-		_, err = bury(ctx, t, id, now)
-		return err
+		return nil
 	})
-}
-
-// bury makes dead what is on its way to a subscription that is gone.
-func bury(ctx context.Context, t tx, id string, now time.Time) (buried int64, err error) {
-	return t.exec(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = 'its subscription was deleted' WHERE subscription = ? AND state IN ('waiting', 'asked')",
-		micros(now), id)
 }
 
 // pausedUntil is a pause as the table has it: 0 for none, and the end of days for one that has no end.

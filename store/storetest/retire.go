@@ -66,10 +66,17 @@ func testRetireEvents(t *testing.T, b *bench) {
 	b.settle(c, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
 	b.pass(2 * time.Hour)
 	check("b1 is over", 2, "c1")
+	b.tell("d1", "e1")
+	b.pass(100 * time.Hour)
+	_, all = b.waiting(c)
+	b.settle(c, triggers.Result{Seq: all[1].Seq, State: triggers.Done})
+	b.pass(2 * time.Hour)
+	b.tell("f1")
+	check("c1 and e1 wait", 2, "c1", "e1", "f1")
 	keep.Events = 0
-	b.settle(c, triggers.Result{Seq: all[2].Seq, State: triggers.Done})
+	b.settle(c, triggers.Result{Seq: all[0].Seq, State: triggers.Done})
 	b.pass(1000 * time.Hour)
-	check("events are kept for good", 1, "c1")
+	check("events are kept for good", 1, "c1", "e1", "f1")
 }
 
 // Of too many the oldest go, with their attempts; what waits is not counted.

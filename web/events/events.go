@@ -41,7 +41,7 @@ type Invocations interface {
 	Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error
 	Invocation(ctx context.Context, id string) (triggers.Invocation, error)
 	Attempts(ctx context.Context, invocation int64) ([]triggers.Attempt, error)
-	// Replay sends again what is over of what a query asks for, and returns how many those are.
+	// Replay sends again what is over of what a query asks for, and returns how many those are, which may be some with an error too.
 	Replay(ctx context.Context, q triggers.Query) (int64, error)
 	// Tell emits an event, unless there is one of its id.
 	Tell(ctx context.Context, e triggers.Event) (triggers.Told, error)

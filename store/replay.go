@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sluice/triggers"
+)
+
+// Replay sends invocations again that a query asks for, dead ones and done ones; each keeps its id and the record of its attempts. It returns
+// how many those are. It is a transaction for each thousand, in the order of their numbers, and takes each once, though one that was sent again
+// may be over before the last is reached; what is made meanwhile is not taken. An error comes with how many are sent again all the same.
+func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
+	const what = "replay invocations"
+	over := overOf(q)
+	if len(over) == 0 {
+		return 0, nil
+	}
+	q.States = nil
+	asked, args := conditions(q)
+	asked, args = asked+" AND COALESCE(i.state, '') IN ("+marks(len(over))+")", append(args, over...) // COALESCE: as in Settle
+	var first, last int64
+	if err := db.read(what, func(t tx) error {
+		return t.one(ctx, "SELECT COALESCE(MAX(seq), 0) FROM invocations", nil, &last)
+	}); err != nil {
+		return 0, err
+	}
+	replayed, err = db.bySteps(ctx, steps{
+		what: what,
+		find: func(t tx) ([]any, error) {
+			found, err := numbers(ctx, t, "SELECT i.seq FROM invocations i WHERE "+asked+" AND i.seq > ? AND i.seq <= ? ORDER BY i.seq LIMIT ?",
+				append(slices.Clip(args), first, last, int64(mostChanged))...)
+			if len(found) > 0 {
+				first, _ = found[len(found)-1].(int64)
+			}
+			return found, err
+		},
+		change: func(t tx, found []any) (int64, error) {
+			now, err := db.now(ctx, t)
+			if err != nil {
+				return 0, err
+			}
+			n, err := t.exec(ctx, `UPDATE invocations AS i SET state = 'waiting', tries = 0, due = ?, created = ?, completed = 0, deadline = 0, reason = 'replayed',
+				output = NULL, fault = '' WHERE `+asked+" AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = i.subscription) AND i.seq IN ("+marks(len(found))+")",
+				slices.Concat([]any{atOnce, micros(now)}, args, found)...)
+			if err == nil && n > 0 {
+				err = db.engine.notify(ctx, t)
+			}
+			return n, err
+		},
+		done: db.wake.tell,
+	})
+	if err != nil && replayed > 0 {
+		err = fmt.Errorf("%d invocations are sent again, the rest is not: %w", replayed, err)
+	}
+	return replayed, err
+}
+
+// overOf are the states that a query asks for and in which an invocation can be sent again.
+func overOf(q triggers.Query) (over []any) {
+	for _, state := range []triggers.State{triggers.Dead, triggers.Done} {
+		if len(q.States) == 0 || slices.Contains(q.States, state) {
+			over = append(over, string(state))
+		}
+	}
+	return over
+}
+
+// Orphans are how many of what Replay would send again belong to subscriptions that are gone.
+func (db *DB) Orphans(ctx context.Context, q triggers.Query) (n int64, err error) {
+	where, args := conditions(q)
+	err = db.read("count invocations", func(t tx) error {
+		return t.one(ctx, `SELECT count(*) FROM invocations i WHERE `+where+` AND i.state IN ('dead', 'done') AND NOT EXISTS
+			(SELECT 1 FROM subscriptions s WHERE s.id = i.subscription)`, args, &n)
+	})
+	return n, err
+}
