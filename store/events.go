@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -78,7 +79,7 @@ func (db *DB) Tell(ctx context.Context, e triggers.Event) (told triggers.Told, e
 			return err
 		}
 		told = triggers.Told{Event: kept.Event, Number: kept.Seq, Fresh: true}
-		told.Invocations, err = invocations(ctx, t, "i.seq > ? AND i.event = ? ORDER BY i.seq", last, kept.Seq)
+		told.Invocations, err = invocationsWithin(ctx, t, math.MaxInt64, wholeInvocation+"i.seq > ? AND i.event = ? ORDER BY i.seq", last, kept.Seq)
 		return err
 	})
 	if err == nil && told.Fresh {

@@ -109,7 +109,7 @@ var Queries = map[string]string{
 var ofEvent = func() string {
 	where, _ := conditions(triggers.Query{Event: 1})
 	tail, _ := page("i.seq", false, 0)
-	return invocationColumns + where + tail
+	return wholeInvocation + where + tail
 }()
 
 // Count counts the rows of a table.

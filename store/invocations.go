@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -63,31 +64,12 @@ func conditions(q triggers.Query) (where string, args []any) {
 func (db *DB) Invocations(ctx context.Context, q triggers.Query) (all []triggers.Invocation, err error) {
 	where, args := conditions(q)
 	tail, most := page("i.seq", q.Newest, q.Limit)
-	read := invocations
+	columns := wholeInvocation
 	if q.Bare {
-		read = bareInvocations
+		columns = bareInvocation
 	}
 	err = db.read("read invocations", func(t tx) error {
-		all, err = read(ctx, t, where+tail, append(args, most)...)
-		return err
-	})
-	return all, err
-}
-
-// bareInvocations are invocations without what is long: payload, content and output.
-func bareInvocations(ctx context.Context, t tx, where string, args ...any) (all []triggers.Invocation, err error) {
-	err = t.each(ctx, `SELECT i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.state, i.attempts, i.tries, i.due, i.created, i.completed, i.deadline,
-		i.reason, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, i.created)
-		FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `+where, args, func(scan scan) error {
-		var i triggers.Invocation
-		var test, attempts, tries, due, created, completed, deadline, at int64
-		var state string
-		err := scan(&i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &state, &attempts, &tries, &due, &created, &completed, &deadline,
-			&i.Reason, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at)
-		i.Test, i.State, i.Attempts, i.Tries = test == 1, triggers.State(state), int(attempts), int(tries)
-		i.Due, i.Created, i.Completed, i.Deadline = fromMicros(due), fromMicros(created), fromMicros(completed), fromMicros(deadline)
-		i.Event.Type, i.Event.Time = i.Trigger, fromMicros(at)
-		all = append(all, i)
+		all, err = invocationsWithin(ctx, t, math.MaxInt64, columns+where+tail, append(args, most)...)
 		return err
 	})
 	return all, err
@@ -192,7 +174,7 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 
 // awaited is an invocation that can be completed.
 func (db *DB) awaited(ctx context.Context, t tx, id, secret string) (one triggers.Invocation, err error) {
-	all, err := bareInvocations(ctx, t, "i.id = ?", id)
+	all, err := invocationsWithin(ctx, t, math.MaxInt64, bareInvocation+"i.id = ?", id)
 	switch {
 	case err != nil:
 		return one, err

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 
 	"sluice/triggers"
@@ -63,7 +62,7 @@ func (d deliveries) part(ctx context.Context, of string, most triggers.Limit) (s
 	if most.Rows <= 0 {
 		return nil, true, nil
 	}
-	some, err = invocationsWithin(ctx, d.t, most.Bytes, d.which+" AND i.due "+of+" 0 ORDER BY i.due, i.seq LIMIT ?", append(slices.Clip(d.args), int64(most.Rows))...)
+	some, err = invocationsWithin(ctx, d.t, most.Bytes, wholeInvocation+d.which+" AND i.due "+of+" 0 ORDER BY i.due, i.seq LIMIT ?", append(slices.Clip(d.args), int64(most.Rows))...)
 	left := without(most, some)
 	return some, left.Rows <= 0 || left.Bytes <= 0, err
 }
@@ -95,21 +94,20 @@ func (db *DB) StuckSubjects(ctx context.Context, c triggers.Claim) (stuck map[st
 	return stuck, err
 }
 
-// invocationColumns read an invocation i with its event e.
-const invocationColumns = `SELECT i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.data, i.content, i.state, i.attempts, i.tries, i.due, i.created, i.completed,
-	i.deadline, i.reason, i.output, i.fault, COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, 0), e.data
-	FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `
-
-func invocations(ctx context.Context, t tx, where string, args ...any) (all []triggers.Invocation, err error) {
-	return invocationsWithin(ctx, t, math.MaxInt64, where, args...)
-}
+// Queries of invocations i with their events e; bare ones are without what is long: payload, content and output.
+const (
+	wholeInvocation = "SELECT i.data, i.content, i.output, e.data, " + shortColumns
+	bareInvocation  = "SELECT NULL, NULL, NULL, NULL, " + shortColumns
+	shortColumns    = `i.seq, i.id, i.subscription, i.trigger_id, i.subject, i.test, i.state, i.attempts, i.tries, i.due, i.created, i.completed, i.deadline, i.reason, i.fault,
+	COALESCE(e.id, ''), COALESCE(e.tenant, ''), COALESCE(e.source, ''), COALESCE(e.time, i.created) FROM invocations i LEFT JOIN events e ON e.seq = i.event WHERE `
+)
 
 // errEnough ends a reading that has as much as it may.
 var errEnough = errors.New("enough")
 
 // invocationsWithin reads invocations until they have so many bytes, and one at the least.
-func invocationsWithin(ctx context.Context, t tx, bytes int64, where string, args ...any) (all []triggers.Invocation, err error) {
-	err = t.each(ctx, invocationColumns+where, args, func(scan scan) error {
+func invocationsWithin(ctx context.Context, t tx, bytes int64, query string, args ...any) (all []triggers.Invocation, err error) {
+	err = t.each(ctx, query, args, func(scan scan) error {
 		if bytes <= 0 && len(all) > 0 {
 			return errEnough
 		}
@@ -117,8 +115,8 @@ func invocationsWithin(ctx context.Context, t tx, bytes int64, where string, arg
 		var test, attempts, tries, due, created, completed, deadline, at int64
 		var state string
 		var own, content, output, data []byte
-		if err := scan(&i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &own, &content, &state, &attempts, &tries, &due, &created, &completed,
-			&deadline, &i.Reason, &output, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at, &data); err != nil {
+		if err := scan(&own, &content, &output, &data, &i.Seq, &i.ID, &i.Subscription, &i.Trigger, &i.Event.Subject, &test, &state, &attempts, &tries, &due, &created,
+			&completed, &deadline, &i.Reason, &i.Fault, &i.Event.ID, &i.Event.Tenant, &i.Event.Source, &at); err != nil {
 			return err
 		}
 		i.Test, i.State, i.Attempts, i.Tries = test == 1, triggers.State(state), int(attempts), int(tries)
@@ -126,7 +124,7 @@ func invocationsWithin(ctx context.Context, t tx, bytes int64, where string, arg
 		i.Content, i.Output = content, output
 		i.Event.Type, i.Event.Time, i.Event.Data = i.Trigger, fromMicros(at), data
 		if own != nil {
-			i.Event.Data, i.Event.Time = own, i.Created
+			i.Event.Data = own
 		}
 		bytes -= i.Size()
 		all = append(all, i)
