@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -43,8 +44,9 @@ func (db *DB) ClaimSubscription(ctx context.Context, id, owner string, lease tim
 		if err != nil {
 			return err
 		}
+		var health string
 		err = t.one(ctx, `UPDATE subscriptions SET owner = ?, lease_until = ?, generation = generation + 1 WHERE id = ? AND (owner = '' OR owner = ? OR lease_until <= ?)
-			RETURNING generation, version`, []any{owner, micros(now.Add(lease)), id, owner, micros(now)}, &c.Generation, &c.Version)
+			RETURNING generation, version, health`, []any{owner, micros(now.Add(lease)), id, owner, micros(now)}, &c.Generation, &c.Version, &health)
 		if errors.Is(err, aggregation.ErrNone) {
 			return triggers.ErrLost
 		}
@@ -52,6 +54,9 @@ func (db *DB) ClaimSubscription(ctx context.Context, id, owner string, lease tim
 			return err
 		}
 		c.Lease = lease
+		if c.Health, err = healthOf(health, c.Version); err != nil {
+			return err
+		}
 		c.Subscription, err = db.subscription(ctx, t, id, "")
 		return err
 	})
@@ -97,12 +102,34 @@ func unchanged(ctx context.Context, t tx, c triggers.Claim) error {
 	return err
 }
 
-// ReleaseSubscription gives a claim back. It is no error that another has it.
+// ReleaseSubscription gives a claim back, with how the receiver does by now. It is no error that another has it.
 func (db *DB) ReleaseSubscription(ctx context.Context, c triggers.Claim) error {
+	health, err := json.Marshal(versioned{c.Version, c.Health})
+	if err != nil {
+		return err
+	}
 	return db.write(ctx, "release subscription "+c.Subscription.ID, func(t tx) error {
-		_, err := t.exec(ctx, "UPDATE subscriptions SET owner = '', lease_until = 0 WHERE id = ? AND generation = ?", c.Subscription.ID, c.Generation)
+		_, err := t.exec(ctx, "UPDATE subscriptions SET owner = '', lease_until = 0, health = ? WHERE id = ? AND generation = ?",
+			clean(string(health)), c.Subscription.ID, c.Generation)
 		return err
 	})
+}
+
+// versioned is the health of a subscription's receiver, as the subscription was.
+type versioned struct {
+	Version int64 `json:"version"`
+	triggers.Health
+}
+
+func healthOf(text string, version int64) (triggers.Health, error) {
+	if text == "" {
+		return triggers.Health{}, nil
+	}
+	var kept versioned
+	if err := json.Unmarshal([]byte(text), &kept); err != nil || kept.Version != version {
+		return triggers.Health{}, err
+	}
+	return kept.Health, nil
 }
 
 // Park lets the invocations of a subject behind one wait as long as that does. Where that does not wait any more, because it was completed or its

@@ -12,20 +12,21 @@ import (
 	"sluice/triggers/dispatch"
 )
 
-// A receiver that gets too much, and says for how long it wants nothing, gets nothing as long, of no subject.
+// A receiver that gets too much, and says for how long it wants nothing, gets nothing as long, of no subject and from no node.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
 		db := storetest.Open(t, fresh())
 		subscribe(t, db, triggers.Subscription{ID: "s", Sluice: triggers.Extension{Concurrency: 1}})
-		const quiet = 700 * time.Millisecond
+		const quiet = time.Second
 		var refused time.Time
-		early := 0
+		said, early := make(chan struct{}), 0
 		r := &receiver{got: map[string][]string{}}
 		r.answer = func(triggers.Delivery) (triggers.Answer, error) { // one at a time
 			switch {
 			case refused.IsZero():
 				refused = time.Now()
+				close(said)
 				return triggers.Answer{Status: 429}, triggers.RetryAfter(quiet, errors.New("status 429"))
 			case time.Since(refused) < quiet:
 				early++
@@ -33,7 +34,10 @@ func TestQuiet(t *testing.T) {
 			return triggers.Answer{Status: 200}, nil
 		}
 		emit(t, db, 20, 1)
-		run(t, db, r, "one")
+		stop := run(t, db, r, "one")
+		<-said
+		stop()
+		run(t, db, r, "two")
 		until(t, "all", func() bool { return len(r.of("s")) == 20 })
 		if early > 0 {
 			t.Errorf("got %d deliveries before the receiver's time, want none", early)

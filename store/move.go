@@ -33,7 +33,7 @@ var tables = []table{
 	{"staged", 2, []string{"run", "id", "account", "row_hash", "read_at", "doc", "pending"}},
 	{"warnings", 2, []string{"run", "text"}},
 	{"failures", 2, []string{"run", "id", "reason", "at"}},
-	{"subscriptions", 1, []string{"id", "trigger_id", "name", "enabled", "paused", "doc", "sealed", "version", "created_seq", "owner", "lease_until", "generation"}},
+	{"subscriptions", 1, []string{"id", "trigger_id", "name", "enabled", "paused", "doc", "sealed", "version", "created_seq", "owner", "lease_until", "generation", "health"}},
 	{"invocations", 1, []string{"seq", "id", "subscription", "trigger_id", "subject", "event", "test", "data", "content", "state", "attempts", "tries", "due", "created", "completed",
 		"deadline", "reason", "output", "fault"}},
 	{"attempts", 2, []string{"invocation", "n", "time", "took", "status", "answer", "outcome", "reason"}},

@@ -11,6 +11,16 @@ type Claim struct {
 	Version      int64        // of the subscription
 	Generation   int64
 	Lease        time.Duration
+	Health       Health
+}
+
+// Health is how a subscription's receiver does. It goes with the claim from node to node, and begins anew when the subscription changes. Times are
+// by the clock of whoever keeps it.
+type Health struct {
+	Failed int       `json:"failed,omitempty"` // attempts in a row
+	Since  time.Time `json:"since,omitzero"`   // when the first of them failed
+	Last   string    `json:"last,omitempty"`   // why the last of them did
+	Next   time.Time `json:"next,omitzero"`    // before which nothing is sent: the receiver has asked for quiet, or its rate does
 }
 
 // Due is a subscription that has something to deliver.

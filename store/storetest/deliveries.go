@@ -201,6 +201,21 @@ func testPauseOfClaim(t *testing.T, b *bench) {
 		t.Errorf("settle when it has changed: got %v, %v, want it kept, and to be told", changed, err)
 	}
 	lost("it has changed")
+	c.Health = triggers.Health{Failed: 3, Since: b.clock().UTC().Truncate(time.Microsecond), Last: "status 500", Next: b.clock().Add(time.Minute).UTC().Truncate(time.Microsecond)}
+	healthy := func(what string, want triggers.Health) {
+		t.Helper()
+		if err := b.db.ReleaseSubscription(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+		health := c.Health
+		if c = b.claimDeliveries("s"); c.Health != want {
+			t.Errorf("%s: got the health %+v, want %+v", what, c.Health, want)
+		}
+		c.Health = health
+	}
+	healthy("of what it was before", triggers.Health{})
+	healthy("of what it is", c.Health)
+	c.Version--
 	c.Version++
 	b.pass(2 * time.Minute)
 	if _, err := b.db.ClaimSubscription(ctx, "s", "b", time.Minute); err != nil {

@@ -38,9 +38,6 @@ type circuit struct {
 	last   string    // why
 }
 
-// begin begins a drain.
-func (c *circuit) begin() { c.sent = 0 }
-
 // note counts a landing. An answer that is final says nothing against the receiver; that it was the last attempt in time says nothing for it.
 func (c *circuit) note(l landing) {
 	c.sent++
@@ -62,7 +59,7 @@ func (c *circuit) open() bool {
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
 func (n *drain) turn(ctx context.Context) error {
-	c, now := &n.memory.circuit, n.d.now()
+	c, now := &n.pace.circuit, n.d.now()
 	paused := n.claim.Subscription.Sluice.Paused
 	switch {
 	case n.probe && c.sent > 0 && c.failed == 0:
@@ -101,7 +98,7 @@ func (n *drain) pause(ctx context.Context, pause *triggers.Pause, kind string, n
 		return now
 	}, events...)
 	if err == nil && changed && kind != "" {
-		n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.memory.circuit.last)
+		n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.pace.circuit.last)
 	}
 	return err
 }

@@ -74,10 +74,9 @@ type Dispatcher struct {
 	o     Options
 	ahead atomic.Int64 // the store's clock of ours, in nanoseconds, when it was last asked
 
-	mu       sync.Mutex
-	drains   map[string]chan struct{} // by subscription: rung when there is something due
-	memories map[string]*memory       // by subscription: what outlives a drain
-	done     sync.WaitGroup
+	mu     sync.Mutex
+	drains map[string]chan struct{} // by subscription: rung when there is something due
+	done   sync.WaitGroup
 }
 
 // New returns a dispatcher that does nothing before Run.
@@ -97,7 +96,7 @@ func New(o Options) *Dispatcher {
 	if o.Chance == nil {
 		o.Chance = rand.Float64
 	}
-	return &Dispatcher{o: o, drains: map[string]chan struct{}{}, memories: map[string]*memory{}}
+	return &Dispatcher{o: o, drains: map[string]chan struct{}{}}
 }
 
 // Run delivers until ctx ends; then what is under way is finished, settled, and all subscriptions are given back.
@@ -162,7 +161,7 @@ func (d *Dispatcher) attend(ctx context.Context, due triggers.Due) {
 		}()
 		err := d.drain(ctx, due.Subscription, ring)
 		if err != nil && !errors.Is(err, triggers.ErrLost) && ctx.Err() == nil {
-			d.o.Log.Warn("deliveries to a subscription pause", "subscription", due.Subscription, "error", err)
+			d.o.Log.Warn("deliveries to a subscription stop for a second", "subscription", due.Subscription, "error", err)
 			_ = wait(ctx, nil, time.Second)
 		}
 	})

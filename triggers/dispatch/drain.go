@@ -23,12 +23,12 @@ const (
 
 // drain delivers to one subscription under a claim. All but the sending is done by one goroutine, so nothing here is locked.
 type drain struct {
-	d      *Dispatcher
-	claim  triggers.Claim
-	slots  int
-	batch  triggers.Batcher // nil: one delivery a call
-	probe  bool             // the circuit is open, and one delivery is tried
-	memory *memory
+	d     *Dispatcher
+	claim triggers.Claim
+	slots int
+	batch triggers.Batcher // nil: one delivery a call
+	probe bool             // the circuit is open, and one delivery is tried
+	pace  *pace
 
 	queued map[string][]triggers.Invocation // by subject, in order
 	ready  []string                         // subjects of which one may be sent, in the order in which they came
@@ -59,11 +59,9 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 		began := time.Now()
 		claim, err := d.o.Store.ClaimSubscription(ctx, id, d.o.Owner, d.o.Lease)
 		if err != nil {
-			d.forget(id, errors.Is(err, triggers.ErrLost))
 			return err
 		}
 		err = d.drainOf(claim, began).run(ctx, ring)
-		d.forget(id, false)
 		if !errors.Is(err, triggers.ErrLost) || ctx.Err() != nil {
 			return err
 		}
@@ -72,10 +70,9 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 
 // drainOf makes a drain that has done nothing yet.
 func (d *Dispatcher) drainOf(claim triggers.Claim, began time.Time) *drain {
-	m := d.remember(claim)
 	n := &drain{
 		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]int64{},
-		busy: map[string]bool{}, stuck: stuck{}, behind: map[string]bool{}, held: began, hungry: true, memory: m,
+		busy: map[string]bool{}, stuck: stuck{}, behind: map[string]bool{}, held: began, hungry: true, pace: d.paceOf(claim),
 	}
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency
@@ -86,7 +83,6 @@ func (d *Dispatcher) drainOf(claim triggers.Claim, began time.Time) *drain {
 	if paused := claim.Subscription.Sluice.Paused; paused != nil && paused.By == byCircuit {
 		n.probe, n.slots = true, 1
 	}
-	n.memory.circuit.begin()
 	n.landed, n.settled = make(chan []landing, n.slots), make(chan settlement, 1)
 	return n
 }
@@ -136,7 +132,7 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 			return triggers.ErrLost
 		}
 		n.settleSome(ctx)
-		if n.memory.circuit.open() || n.probe && n.memory.circuit.sent > 0 {
+		if n.pace.circuit.open() || n.probe && n.pace.circuit.sent > 0 {
 			return nil
 		}
 	}
@@ -195,10 +191,10 @@ func (n *drain) board() (some []departure) {
 	if n.batch != nil && !n.probe {
 		most = n.batch.Most()
 	}
-	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 || time.Now().Before(n.memory.quiet) {
+	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 || time.Now().Before(n.pace.quiet) {
 		return nil
 	}
-	for len(some) < most && len(n.ready) > 0 && n.memory.allow() {
+	for len(some) < most && len(n.ready) > 0 && n.pace.allow() {
 		subject := n.ready[0]
 		n.ready = n.ready[1:]
 		some = append(some, departure{subject, n.queued[subject][0]})
@@ -217,7 +213,7 @@ func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
 		most = max(0, n.patience())
 	}
 	if len(n.ready) > 0 && n.flying < n.slots {
-		most = min(most, n.memory.untilNext())
+		most = min(most, n.pace.untilNext())
 	}
 	timer := time.NewTimer(most)
 	defer timer.Stop()

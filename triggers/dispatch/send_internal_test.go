@@ -113,7 +113,6 @@ func TestCircuit(t *testing.T) {
 		c := circuit{}
 		c.rule.fill()
 		attempt := func(state triggers.State, failed bool) {
-			c.begin()
 			c.note(landing{result: triggers.Result{State: state, Reason: "status 503"}, failed: failed})
 		}
 		attempt(triggers.Done, false)

@@ -26,7 +26,7 @@ func (n *drain) took(some []landing) {
 
 func (n *drain) tookOne(l landing) {
 	n.unsettled = append(n.unsettled, l)
-	n.memory.note(l, n.d.o.Circuit.MostProbe)
+	n.pace.note(l, n.d.o.Circuit.MostProbe)
 	delete(n.busy, l.subject)
 	if l.result.State == triggers.Waiting {
 		n.stuck.put(l.subject, triggers.Stuck{Seq: l.result.Seq, Due: l.result.Due})
@@ -139,6 +139,7 @@ func (n *drain) leave(ctx context.Context, why error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, landWithin)
 	defer cancel()
+	n.claim.Health = n.pace.health(n.d.now())
 	if err := n.d.o.Store.ReleaseSubscription(ctx, n.claim); why == nil {
 		why = err
 	}
