@@ -139,7 +139,7 @@ func TestACrowdedSubjectKeepsNobody(t *testing.T) {
 	})
 }
 
-// A receiver that fails now and then, each time after its subscription was let go, fails in a row: an operator is told.
+// A receiver that fails now and then, each time after its subscription was let go, fails in a row, whichever node delivers: an operator is told.
 func TestCircuitOutlivesDrains(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
@@ -147,9 +147,11 @@ func TestCircuitOutlivesDrains(t *testing.T) {
 	r := &receiver{got: map[string][]string{}, answer: func(triggers.Delivery) (triggers.Answer, error) {
 		return triggers.Answer{Status: 500}, triggers.RetryAfter(time.Hour, errDown)
 	}}
-	run(t, db, r, "one", func(o *dispatch.Options) {
-		o.Idle, o.Circuit = time.Millisecond, dispatch.Circuit{Failures: 4, After: time.Millisecond}
-	})
+	for _, owner := range []string{"one", "two", "three"} {
+		run(t, db, r, owner, func(o *dispatch.Options) {
+			o.Idle, o.Circuit = time.Millisecond, dispatch.Circuit{Failures: 5, After: time.Millisecond}
+		})
+	}
 	for n := range 5 {
 		if err := db.Emit(t.Context(), triggers.Event{ID: fmt.Sprint(n), Type: "t", Subject: fmt.Sprint(n), Data: []byte("{}")}); err != nil {
 			t.Fatal(err)
