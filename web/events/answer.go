@@ -122,6 +122,9 @@ func decode(text []byte, into any) error {
 		}
 		return bad("%s must be %s, not %s", field, kindOf(wrong.Type.Kind().String()), strings.Fields(wrong.Value + " another value")[0])
 	}
+	if refused, is := errors.AsType[*fault.Error](err); is { // of what reads a part of it
+		return refused
+	}
 	if err != nil {
 		return bad("the body %s", triggers.WhyNotJSON(text, err))
 	}
