@@ -62,6 +62,7 @@ type Closing struct {
 // What a caller of a store may want to tell apart.
 var (
 	ErrNone       = errors.New("there is none")
+	ErrAway       = errors.New("the database does not answer, or takes nothing now")
 	ErrOpenRun    = errors.New("the scope has a run that is not over yet")
 	ErrState      = errors.New("the run is in another state")
 	ErrFenced     = errors.New("the partition has another owner by now")

@@ -100,6 +100,11 @@ func (b *setBuild) events() {
 		Seal: w.Seal, Calls: w.Calls, Window: w.Window, Token: w.Token, FireAndForget: w.FireAndForget, RequestResponse: w.RequestResponse,
 		URL: w.URL, AllowNetworks: w.AllowNetworks, Keep: w.Keep, KeepDead: w.KeepDead, KeepMost: w.KeepMost, KeepEvents: w.KeepEvents, EventBridge: EventBridge(w.EventBridge),
 	}
+	if u, err := url.Parse(w.URL); err != nil {
+		b.fault("triggers.url", "is no URL: write it as https://host/path")
+	} else if u.User != nil {
+		b.fault("triggers.url", "must not hold a user name or password: every receiver is shown it")
+	}
 	aws := b.set.Events.EventBridge
 	if (aws.AccessKeyID == "") != aws.SecretAccessKey.IsZero() {
 		b.fault("triggers.eventbridge", "access_key_id and secret_access_key belong together; give both, or neither for the machine's own credentials")

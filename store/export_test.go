@@ -101,6 +101,7 @@ var Queries = map[string]string{
 	"bury waiting": fmt.Sprintf(onTheWay, "waiting"),
 	"bury asked":   fmt.Sprintf(onTheWay, "asked"),
 	"overdue":      overdue,
+	"first stuck":  firstStuck,
 
 	"events in use": eventsInUse,
 	"of an event":   ofEvent,

@@ -33,6 +33,8 @@ func TestPlans(t *testing.T) {
 			"bury asked":   {[]any{"s", int64(5)}, []string{"invocations_asking"}},
 			"overdue":      {[]any{int64(5), int64(5)}, []string{"invocations_ask"}},
 
+			"first stuck": {[]any{"s", "a", int64(5)}, []string{"invocations_s"}},
+
 			"events in use": {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
 			"of an event":   {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
 		} {

@@ -106,6 +106,13 @@ func (e *postgresEngine) inTheWay(err error) bool {
 
 // explain says what to do about an error of the server.
 func (e *postgresEngine) explain(err error) error {
+	if e.isAway(err) {
+		return away{e.why(err)}
+	}
+	return e.why(err)
+}
+
+func (e *postgresEngine) why(err error) error {
 	var of *pgconn.PgError
 	var away *net.OpError
 	switch {

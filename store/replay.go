@@ -8,8 +8,8 @@ import (
 	"sluice/triggers"
 )
 
-// Replay sends invocations again that a query asks for, dead ones and done ones; each keeps its id and the record of its attempts. It returns
-// how many those are. It is a transaction for each thousand, in the order of their numbers, and takes each once, though one that was sent again
+// Replay sends invocations again that a query asks for, dead ones and done ones, and of those that it names by their ids those too that were tried
+// and wait for their next time; each keeps its id and the record of its attempts. It returns how many those are. It is a transaction for each thousand, in the order of their numbers, and takes each once, though one that was sent again
 // may be over before the last is reached; what is made meanwhile is not taken. An error comes with how many are sent again all the same.
 func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
 	const what = "replay invocations"
@@ -17,9 +17,14 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 	if len(over) == 0 {
 		return 0, nil
 	}
+	named := len(q.IDs) > 0 && len(q.States) == 0
 	q.States = nil
 	asked, args := conditions(q)
-	asked, args = asked+" AND COALESCE(i.state, '') IN ("+marks(len(over))+")", append(args, over...) // COALESCE: as in Settle
+	state := "COALESCE(i.state, '') IN (" + marks(len(over)) + ")" // COALESCE: as in Settle
+	if named {
+		state = "(" + state + " OR COALESCE(i.state, '') = 'waiting' AND i.tries > 0)"
+	}
+	asked, args = asked+" AND "+state, append(args, over...)
 	var first, last int64
 	if err := db.read(what, func(t tx) error {
 		return t.one(ctx, "SELECT COALESCE(MAX(seq), 0) FROM invocations", nil, &last)
@@ -40,6 +45,11 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 			now, err := db.now(ctx, t)
 			if err != nil {
 				return 0, err
+			}
+			if named {
+				if err := hurry(ctx, t, found); err != nil {
+					return 0, err
+				}
 			}
 			n, err := t.exec(ctx, `UPDATE invocations AS i SET state = 'waiting', tries = 0, due = ?, created = ?, completed = 0, deadline = 0, reason = 'replayed',
 				output = NULL, fault = '' WHERE `+asked+" AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = i.subscription) AND i.seq IN ("+marks(len(found))+")",
@@ -65,6 +75,44 @@ func overOf(q triggers.Query) (over []any) {
 		}
 	}
 	return over
+}
+
+// hurry makes what is behind some due at once, of those that were tried and wait: once they are sent they keep nobody by their times, and numbers
+// alone are to decide between what was parked, what has failed behind them and what comes later.
+func hurry(ctx context.Context, t tx, some []any) error {
+	type head struct {
+		subscription, subject string
+		seq                   int64
+	}
+	var heads []head
+	err := t.each(ctx, `SELECT subscription, subject, seq FROM invocations WHERE COALESCE(state, '') = 'waiting' AND tries > 0 AND subject <> '' AND
+		seq IN (`+marks(len(some))+`) ORDER BY seq FOR UPDATE`, some, func(scan scan) error {
+		var h head
+		err := scan(&h.subscription, &h.subject, &h.seq)
+		heads = append(heads, h)
+		return err
+	})
+	if err != nil || len(heads) == 0 {
+		return err
+	}
+	all, err := subscriptions(ctx, t)
+	if err != nil {
+		return err
+	}
+	ordered := map[string]bool{}
+	for i := range all {
+		ordered[all[i].ID] = all[i].Sluice.Ordering != triggers.OrderingNone
+	}
+	for _, h := range heads {
+		if !ordered[h.subscription] {
+			continue
+		}
+		if _, err := t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND seq > ? AND due > ?",
+			atOnce, h.subscription, h.subject, h.seq, atOnce); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Orphans are how many of what Replay would send again belong to subscriptions that are gone.

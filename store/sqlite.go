@@ -108,6 +108,13 @@ func (e *sqliteEngine) inTheWay(error) bool { return false }
 
 // explain says what to do about an error of the disk.
 func (e *sqliteEngine) explain(err error) error {
+	if e.isAway(err) {
+		return away{e.why(err)}
+	}
+	return e.why(err)
+}
+
+func (e *sqliteEngine) why(err error) error {
 	var of *sqlite.Error
 	if !errors.As(err, &of) {
 		return err

@@ -13,6 +13,8 @@ import (
 //	   │  └────┘ again later
 //	   └─────────────▶ dead ──replay──▶ waiting
 //
+// An operator can give up what is waiting or asked, which is dead then, and send what waits to be tried again before its time.
+//
 // A receiver that is quick completes while it is still waiting, before what it answered is kept.
 type State string
 

@@ -15,11 +15,12 @@ import (
 func invocationsCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "invocations",
-		Short: "Events on their way to who subscribes: what became of each, and sending again",
+		Short: "Events on their way to who subscribes: what became of each, sending again, and giving up",
 		Long: `An invocation is one event on its way to one subscription. These commands read the record of them in the database itself, as sluice
-subscriptions does, and send again what is over; a sluice serve that runs takes that up at once.`,
+subscriptions does, and send again what is over or give up what is not; a sluice serve that runs takes that up at once.`,
 	}
-	cmd.AddCommand(invocationsListCommand(env), invocationsShowCommand(env), invocationsDeadCommand(env), invocationsReplayCommand(env))
+	cmd.AddCommand(invocationsListCommand(env), invocationsShowCommand(env), invocationsDeadCommand(env), invocationsReplayCommand(env),
+		invocationsAbandonCommand(env))
 	return cmd
 }
 

@@ -149,6 +149,74 @@ func TestInvocationsByCommand(t *testing.T) {
 	}
 }
 
+// TestRefusedInvocation: one that is refused keeps others, which is shown; it can be sent before its time, and given up.
+func TestRefusedInvocation(t *testing.T) {
+	t.Parallel()
+	options := storetest.SQLite(t)
+	d := &desk{t: t, args: []string{"--data", options.Dir}}
+	id := d.create(`{"name":"a","triggerId":"idn:identity-deleted","type":"HTTP","httpConfig":{"url":"https://a.example"}}`)
+	for _, name := range []string{"ann", "bob"} {
+		d.do(deletedOf(name), exitOK, "events", "emit", "idn:identity-deleted", "-", "--id", name, "--subject", "one")
+	}
+	db, err := store.Open(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	c, err := db.ClaimSubscription(t.Context(), id, "test", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := func() []triggers.Invocation {
+		all, _, err := db.NextDeliveries(t.Context(), c, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	all := due()
+	refuse := func(n int) {
+		at := time.Now().UTC()
+		if _, err := db.Settle(t.Context(), c, []triggers.Result{{
+			Seq: all[0].Seq, State: triggers.Waiting, Due: at.Add(time.Hour), Reason: "status 422", Attempt: triggers.Attempt{Number: n, Time: at, Status: 422, Outcome: "retried"},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refuse(1)
+	for _, step := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"show " + all[1].ID, exitOK, "waiting, waits behind " + all[0].ID + "\n"},
+		{"show " + all[1].ID + " -o json", exitOK, `"behind": "` + all[0].ID + `"`},
+		{"show " + all[0].ID, exitOK, "waiting, sent again at "},
+		{"replay " + all[1].ID, exitUnwell, all[1].ID + " is on its way already"},
+		{"replay " + all[0].ID, exitOK, "1 invocation is sent again\n"},
+		{"replay " + all[0].ID, exitUnwell, all[0].ID + " is on its way already"},
+		{"abandon", exitUsage, "requires at least 1 arg"},
+		{"abandon nobody " + all[0].ID, exitUsage, "there is no invocation nobody"},
+	} {
+		if got := d.do("", step.code, append([]string{"invocations"}, strings.Fields(step.args)...)...); !strings.Contains(got, step.want) {
+			t.Errorf("invocations %s: got %s, want %s", step.args, got, step.want)
+		}
+	}
+	if again := due(); len(again) != 2 || again[0].ID != all[0].ID {
+		t.Errorf("replayed: got %+v due, want both in their order", again)
+	}
+	refuse(2)
+	if got := d.do("", exitOK, "invocations", "abandon", all[0].ID); got != "1 invocation is given up\n" {
+		t.Errorf("abandon: got %s", got)
+	}
+	if got := d.do("", exitUnwell, "invocations", "abandon", all[0].ID, "-o", "json"); !strings.Contains(got, `"abandoned": 0`) || !strings.Contains(got, all[0].ID+" is dead since ") {
+		t.Errorf("abandon again: got %s, want none, and why", got)
+	}
+	if left := due(); len(left) != 1 || left[0].ID != all[1].ID {
+		t.Errorf("abandoned: got %+v due, want what was behind it", left)
+	}
+}
+
 // TestSubscriptionTestIsFiltered: a filter that lets the test's payload not through says why, and nothing is sent.
 func TestSubscriptionTestIsFiltered(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,8 @@ func invocationsReplayCommand(env environment) *cobra.Command {
 		Short: "Send again what is over: by id, of a subscription, or all that is dead",
 		Long: `Send invocations again that are done or dead, each under its id, so that a receiver knows what it has had. They go by their ids, or by
 --subscription, or, with --dead, all that are dead; --since and --until narrow the last two, and --dead with --subscription means the dead ones
-of that. Tests are sent again by their ids alone. The span for which each is tried begins anew.`,
+of that. Tests are sent again by their ids alone, and so is, before its time, what has failed and waits to be tried again. The span for which each
+is tried begins anew.`,
 		Example: `  sluice invocations replay 7c3f0d7e-6a5b-8c21-9d0e-2c8f3a4b5c6d
   sluice invocations replay --subscription "Low code" --since 2026-03-01T08:00:00Z --until 2026-03-01T09:30:00Z
   sluice invocations replay --dead --since 24h`,
@@ -128,7 +129,7 @@ func replayNamed(ctx context.Context, env environment, output format, db *store.
 			return noInvocation(id)
 		case err != nil:
 			return err
-		case one.State == triggers.Waiting:
+		case one.State == triggers.Waiting && one.Tries == 0:
 			whyNot = errors.Join(whyNot, fmt.Errorf("%s is on its way already", id))
 		case one.State == triggers.Asked:
 			whyNot = errors.Join(whyNot, fmt.Errorf("%s waits for the receiver's answer until %s", id, clock(one.Deadline)))

@@ -26,6 +26,7 @@ type invocationPage struct {
 	Content  json.RawMessage `json:"contentJson,omitempty"` // of a test
 	Output   json.RawMessage `json:"output,omitempty"`
 	Attempts []shownAttempt  `json:"log"`
+	Behind   string          `json:"behind,omitempty"` // the id of the one that failed and keeps it
 }
 
 // shownAttempt is one time that an invocation was sent.
@@ -78,9 +79,13 @@ func invocationPageOf(ctx context.Context, db *store.DB, id string) (invocationP
 	if err != nil {
 		return invocationPage{}, err
 	}
+	behind, err := db.Behind(ctx, one)
+	if err != nil {
+		return invocationPage{}, err
+	}
 	attempts, err := shownAttempts(ctx, db, &one)
 	return invocationPage{
-		shownInvocation: shownInvocationOf(&one, names), Input: one.Event.Data, Content: one.Content, Output: one.Output, Attempts: attempts,
+		shownInvocation: shownInvocationOf(&one, names), Input: one.Event.Data, Content: one.Content, Output: one.Output, Attempts: attempts, Behind: behind,
 	}, err
 }
 
@@ -100,6 +105,8 @@ func shownAttempts(ctx context.Context, db *store.DB, i *triggers.Invocation) ([
 func (p invocationPage) text(out io.Writer) error {
 	state := string(p.State)
 	switch {
+	case p.Behind != "":
+		state += ", waits behind " + p.Behind
 	case !p.Due.IsZero():
 		state += ", sent again at " + clock(p.Due)
 	case !p.Deadline.IsZero() && p.State == triggers.Asked:

@@ -227,6 +227,9 @@ func TestSubscriptionsByCommand(t *testing.T) {
 	}{
 		{text, exitUsage, "subscriptions create -", "there is a subscription with the name"},
 		{"{", exitUsage, "subscriptions create -", "it is not JSON"},
+		{strings.Replace(text, `"name":"`, `"sluice":{"orderring":"none"},"name":"`, 1), exitUsage, "subscriptions create -", "sluice.orderring is not known"},
+		{text, exitUsage, "subscriptions create - -o xml", "must be text or json"},
+		{`{"name":"b","triggerId":"idn:identity-created","type":"HTTP","httpConfig":{"url":"https://b.example"}}`, exitOK, "subscriptions create - -o text", "Filtered out  0"},
 		{strings.Replace(text, "a.example", "[::ffff:169.254.169.254]", 1), exitUsage, "subscriptions create -", "httpConfig.url: ::ffff:169.254.169.254 is no address that events are sent to"},
 		{strings.Replace(text, "a.example", "LocalHost.:99", 1), exitUsage, "subscriptions create -", "allow_networks"},
 		{"", exitUsage, "subscriptions create nowhere.json", "cannot be read"},

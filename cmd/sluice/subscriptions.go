@@ -73,10 +73,11 @@ func subscriptionsCreateCommand(env environment) *cobra.Command {
 		Use:   "create FILE",
 		Short: "Make a subscription of JSON, as POST /beta/trigger-subscriptions takes it",
 		Long: `Make a subscription. FILE holds JSON as POST /beta/trigger-subscriptions takes it; - is standard input, so that secrets need be in no file. It
-is checked as the API checks it, and printed without its secrets.`,
+is checked as the API checks it, and printed without its secrets: as JSON, which is what the API answers, or with -o text as show prints it.`,
 		Args: cobra.ExactArgs(1),
 	}
-	where := databaseFlags(cmd, env)
+	where, output := databaseFlags(cmd, env), asJSON
+	cmd.Flags().VarP(&output, "output", "o", "how to print: text or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		set, err := where.source.set()
 		if err != nil {
@@ -91,7 +92,14 @@ is checked as the API checks it, and printed without its secrets.`,
 			if err != nil {
 				return err
 			}
-			return writeJSON(env.stdout, made)
+			if output == asJSON {
+				return writeJSON(env.stdout, made)
+			}
+			page, err := subscriptionPageOf(cmd.Context(), set, db, made.ID)
+			if err != nil {
+				return err
+			}
+			return page.text(env.stdout)
 		})
 	}
 	return cmd

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"sluice/aggregation"
 	"sluice/internal/fault"
 	"sluice/triggers"
 	"sluice/web/collection"
@@ -44,9 +45,15 @@ var detailCodes = map[int]string{
 	http.StatusInternalServerError: "500.0 Internal Fault",
 }
 
+// awayFor is how long a client is told to wait for a database that does not answer.
+const awayFor = 5 * time.Second
+
 // refuse answers with an error. What is not a fault is told to the log alone, under the tracking id that the client gets.
 func (a *API) refuse(v *visit, err error) {
 	why := fault.Of(err)
+	if why.Status == http.StatusInternalServerError && errors.Is(err, aggregation.ErrAway) {
+		why = refuse(http.StatusServiceUnavailable, "database_away", "The service cannot reach its database at the moment; try again later.").After(awayFor)
+	}
 	switch why.Status {
 	case http.StatusUnauthorized:
 		v.ResponseWriter.Header().Set("WWW-Authenticate", "Bearer")
@@ -66,9 +73,13 @@ func (a *API) refuse(v *visit, err error) {
 	if p.DetailCode == "" {
 		p.DetailCode = strconv.Itoa(why.Status) + " " + http.StatusText(why.Status)
 	}
-	if why.Status == http.StatusInternalServerError {
+	switch why.Status {
+	case http.StatusInternalServerError:
 		a.Log.Error("a request to the trigger API failed", "trackingId", p.TrackingID, "method", v.Method, "error", err)
 		p.Messages[0].Text = "An internal fault occurred."
+	case http.StatusServiceUnavailable:
+		a.Log.Error("a request to the trigger API failed", "trackingId", p.TrackingID, "method", v.Method, "error", err)
+		v.ResponseWriter.Header().Set("Retry-After", strconv.Itoa(int(why.RetryAfter.Seconds())))
 	}
 	v.send(why.Status, p)
 }
@@ -121,6 +132,9 @@ func decode(text []byte, into any) error {
 			field = "the body"
 		}
 		return bad("%s must be %s, not %s", field, kindOf(wrong.Type.Kind().String()), strings.Fields(wrong.Value + " another value")[0])
+	}
+	if refused, is := errors.AsType[*fault.Error](err); is { // of what reads a part of it
+		return refused
 	}
 	if err != nil {
 		return bad("the body %s", triggers.WhyNotJSON(text, err))

@@ -43,6 +43,10 @@ type Invocations interface {
 	Attempts(ctx context.Context, invocation int64) ([]triggers.Attempt, error)
 	// Replay sends again what is over of what a query asks for, and returns how many those are, which may be some with an error too.
 	Replay(ctx context.Context, q triggers.Query) (int64, error)
+	// Abandon makes dead what is on its way or waits for its answer, and returns how many those are.
+	Abandon(ctx context.Context, ids ...string) (int64, error)
+	// Behind is the id of what an invocation waits behind; "" where it waits behind none.
+	Behind(ctx context.Context, one triggers.Invocation) (string, error)
 	// Tell emits an event, unless there is one of its id.
 	Tell(ctx context.Context, e triggers.Event) (triggers.Told, error)
 }
@@ -145,11 +149,12 @@ var operations = map[string]map[string]operation{
 	// Receivers complete with the invocation's secret alone; what they send in Authorization may be old, and is not looked at.
 	"/trigger-invocations/{id}/complete": {http.MethodPost: {nil, (*API).completeInvocation}},
 	// What SailPoint lacks.
-	"/triggers/{id}/schema":            {http.MethodGet: {triggersRead, (*API).getSchema}},
-	"/trigger-invocations/{id}":        {http.MethodGet: {invocationsRead, (*API).getInvocation}},
-	"/trigger-invocations/{id}/replay": {http.MethodPost: {invocationsWrite, (*API).replayInvocation}},
-	"/trigger-invocations/replay":      {http.MethodPost: {invocationsWrite, (*API).replayInvocations}},
-	"/trigger-invocations/start":       {http.MethodPost: {eventsEmit, (*API).startInvocation}},
+	"/triggers/{id}/schema":             {http.MethodGet: {triggersRead, (*API).getSchema}},
+	"/trigger-invocations/{id}":         {http.MethodGet: {invocationsRead, (*API).getInvocation}},
+	"/trigger-invocations/{id}/replay":  {http.MethodPost: {invocationsWrite, (*API).replayInvocation}},
+	"/trigger-invocations/{id}/abandon": {http.MethodPost: {invocationsWrite, (*API).abandonInvocation}},
+	"/trigger-invocations/replay":       {http.MethodPost: {invocationsWrite, (*API).replayInvocations}},
+	"/trigger-invocations/start":        {http.MethodPost: {eventsEmit, (*API).startInvocation}},
 	// It tells of payloads, as invocations do.
 	"/trigger-subscriptions/{id}/filtered": {http.MethodGet: {invocationsRead, (*API).listFiltered}},
 }

@@ -3,11 +3,13 @@ package events_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"sluice/aggregation"
 	"sluice/internal/strict"
 	"sluice/triggers"
 )
@@ -115,6 +117,21 @@ func TestStoreThatFailsIsToldToTheLogAlone(t *testing.T) {
 	}
 	if log := h.log.String(); !strings.Contains(log, "the disk is full") || !strings.Contains(log, p.TrackingID) || strings.Contains(text, "disk") {
 		t.Errorf("answer %s, log %s", text, log)
+	}
+}
+
+// A database that does not answer is no fault of ours: the client is told to come again.
+func TestDatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.store.broken = fmt.Errorf("read subscriptions: dial 10.0.0.7: %w", aggregation.ErrAway)
+	resp, text := h.as("all", http.MethodGet, "/beta/trigger-subscriptions", "")
+	h.object(text, "causes", "detailCode", "messages", "trackingId")
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "5" || !strings.Contains(text, `"detailCode":"503 Service Unavailable"`) || strings.Contains(text, "dial") {
+		t.Errorf("got %d, Retry-After %q, %s; want 503 after 5 s", resp.StatusCode, resp.Header.Get("Retry-After"), text)
+	}
+	if !strings.Contains(h.log.String(), "10.0.0.7") {
+		t.Errorf("the log does not say why: %s", h.log.String())
 	}
 }
 

@@ -102,7 +102,7 @@ func apply(s *triggers.Subscription, patch jsonpatch.Patch) error {
 		return bad("name and type cannot be removed")
 	}
 	if w.Sluice == nil { // it was removed
-		w.Sluice = &triggers.Extension{}
+		w.Sluice = &extension{}
 	}
 	if err := w.onto(veiled); err != nil {
 		return err

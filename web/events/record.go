@@ -23,6 +23,7 @@ type recorded struct {
 	Subject  string    `json:"subject,omitempty"`
 	Source   string    `json:"source,omitempty"`
 	Due      *string   `json:"due,omitempty"`      // when it is sent again
+	Behind   string    `json:"behind,omitempty"`   // the id of the one that failed and keeps it
 	Deadline *string   `json:"deadline,omitempty"` // by which the receiver must complete it
 	Log      []attempt `json:"log"`
 }
@@ -55,11 +56,17 @@ func (a *API) getInvocation(v *visit) error {
 	if err != nil {
 		return err
 	}
+	behind, err := a.Invocations.Behind(v.Context(), one)
+	if err != nil {
+		return err
+	}
 	name := ""
 	if i := slices.IndexFunc(all, func(s triggers.Subscription) bool { return s.ID == one.Subscription }); i >= 0 {
 		name = all[i].Name
 	}
-	v.send(http.StatusOK, recordOf(&one, name, attempts))
+	shown := recordOf(&one, name, attempts)
+	shown.Sluice.Behind = behind
+	v.send(http.StatusOK, shown)
 	return nil
 }
 

@@ -32,12 +32,33 @@ func (m *memory) Replay(_ context.Context, q triggers.Query) (n int64, err error
 	for i := range m.invocations {
 		one := &m.invocations[i]
 		there := slices.ContainsFunc(m.subscriptions, func(s triggers.Subscription) bool { return s.ID == one.Subscription })
-		if there && (one.State == triggers.Done || one.State == triggers.Dead) && (len(q.IDs) == 0 || slices.Contains(q.IDs, one.ID)) {
-			one.State = triggers.Waiting
+		over := one.State == triggers.Done || one.State == triggers.Dead || one.State == triggers.Waiting && one.Tries > 0 && len(q.IDs) > 0
+		if there && over && (len(q.IDs) == 0 || slices.Contains(q.IDs, one.ID)) {
+			one.State, one.Tries = triggers.Waiting, 0
 			n++
 		}
 	}
 	return n, m.broken
+}
+
+func (m *memory) Abandon(_ context.Context, ids ...string) (n int64, err error) {
+	for i := range m.invocations {
+		one := &m.invocations[i]
+		if slices.Contains(ids, one.ID) && (one.State == triggers.Waiting || one.State == triggers.Asked) {
+			one.State, one.Reason, one.Completed = triggers.Dead, "an operator gave it up", one.Created
+			n++
+		}
+	}
+	return n, m.broken
+}
+
+func (m *memory) Behind(_ context.Context, one triggers.Invocation) (string, error) {
+	for _, i := range m.invocations {
+		if one.State == triggers.Waiting && one.Tries == 0 && !one.Due.IsZero() && i.Event.Subject == one.Event.Subject && i.Tries > 0 {
+			return i.ID, m.broken
+		}
+	}
+	return "", m.broken
 }
 
 func (m *memory) Tell(_ context.Context, e triggers.Event) (triggers.Told, error) {
@@ -93,6 +114,9 @@ func TestInvocationIsShownWithItsAttempts(t *testing.T) {
 		t.Errorf("a test that is asked: got %s, want no subject and nothing due", text)
 	}
 	h.ask(http.MethodGet, "/beta/trigger-invocations/three", "", 404, "")
+	h.store.invocations[0].Tries = 1
+	h.store.invocations[1] = triggers.Invocation{ID: "two", Subscription: id, State: triggers.Waiting, Due: h.now, Event: triggers.Event{Subject: "ann"}}
+	h.ask(http.MethodGet, "/beta/trigger-invocations/two", "", 200, `"due":"2026-03-01T12:00:00.123456Z","behind":"one"`)
 }
 
 func TestInvocationIsReplayed(t *testing.T) {
@@ -106,6 +130,8 @@ func TestInvocationIsReplayed(t *testing.T) {
 	const at = "/v2026/trigger-invocations/"
 	h.ask(http.MethodPost, at+"dead/replay", "", 200, `"state":"waiting"`)
 	h.ask(http.MethodPost, at+"dead/replay", "", 400, "is on its way already")
+	h.store.invocations[0].Tries = 1
+	h.ask(http.MethodPost, at+"dead/replay", "", 200, `"state":"waiting"`)
 	h.ask(http.MethodPost, at+"asked/replay", "", 400, "waits for the receiver's answer until 2026-03-01T13:00:00.123456Z")
 	h.ask(http.MethodPost, at+"gone/replay", "", 400, "subscription is gone")
 	h.ask(http.MethodPost, at+"nobody/replay", "", 404, "")
@@ -128,6 +154,23 @@ func TestInvocationIsReplayed(t *testing.T) {
 	}
 	if !slices.Equal(q[1].States, []triggers.State{triggers.Dead}) || q[1].Subscription != "" || !q[1].Real {
 		t.Errorf("got %+v, want all that is dead", q[1])
+	}
+}
+
+func TestInvocationIsAbandoned(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.store.invocations = []triggers.Invocation{
+		{ID: "waiting", Trigger: created, State: triggers.Waiting, Created: h.now}, {ID: "asked", Trigger: created, State: triggers.Asked, Created: h.now},
+	}
+	const at = "/v2026/trigger-invocations/"
+	for _, id := range []string{"waiting", "asked"} {
+		h.ask(http.MethodPost, at+id+"/abandon", "", 200, `"state":"dead","attempts":0,"reason":"an operator gave it up"`)
+		h.ask(http.MethodPost, at+id+"/abandon", "", 400, "is dead since 2026-03-01T12:00:00.123456Z, so that there is nothing to give up")
+	}
+	h.ask(http.MethodPost, at+"nobody/abandon", "", 404, "")
+	if resp, text := h.as("emitter", http.MethodPost, at+"waiting/abandon", ""); resp.StatusCode != 403 {
+		t.Errorf("without the scope: got %d %s, want 403", resp.StatusCode, text)
 	}
 }
 

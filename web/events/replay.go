@@ -9,7 +9,7 @@ import (
 	"sluice/triggers"
 )
 
-// replayInvocation is ours: it sends one invocation again, under its id.
+// replayInvocation is ours: it sends one invocation again, under its id, also before its time.
 func (a *API) replayInvocation(v *visit) error {
 	n, err := a.Invocations.Replay(v.Context(), triggers.Query{IDs: []string{v.id}})
 	if err != nil {
@@ -30,6 +30,25 @@ func (a *API) replayInvocation(v *visit) error {
 		return bad("the invocation waits for the receiver's answer until %s", instant(one.Deadline))
 	}
 	return bad("the invocation's subscription is gone, so that there is nobody to send it to")
+}
+
+// abandonInvocation is ours: it gives one invocation up, so that what waits behind it goes on.
+func (a *API) abandonInvocation(v *visit) error {
+	n, err := a.Invocations.Abandon(v.Context(), v.id)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return a.getInvocation(v)
+	}
+	one, err := a.Invocations.Invocation(v.Context(), v.id)
+	switch {
+	case errors.Is(err, aggregation.ErrNone):
+		return notFound()
+	case err != nil:
+		return err
+	}
+	return bad("the invocation is %s since %s, so that there is nothing to give up", one.State, instant(one.Completed))
 }
 
 // replayInvocations is ours: it sends again what is over, of one subscription or all that is dead. Tests are left out.

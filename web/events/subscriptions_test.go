@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"sluice/triggers"
 )
 
 // members of what the API shows, without the optional configs.
@@ -103,17 +105,26 @@ func TestSubscriptionIsRefusedWithAReason(t *testing.T) {
 		config(`{"url":"https://a.example","httpAuthenticationType":"BASIC_AUTH"}`): "basicAuthConfig with userName and password is required",
 		config(`{"url":"https://a.example","httpAuthenticationType":"BEARER_TOKEN","bearerTokenAuthConfig":{"bearerToken":null}}`):              "bearerTokenAuthConfig with bearerToken is required",
 		config(`{"url":"https://a.example","httpAuthenticationType":"BEARER_TOKEN","bearerTokenAuthConfig":{"bearerToken":"planted-token\n"}}`): "the secret bearerToken holds a control character",
-		ours(`{"ordering":"random"}`):                                                     "sluice.ordering must be subject or none",
-		ours(`{"concurrency":-1}`):                                                        "sluice.concurrency must be between",
-		ours(`{"retryFor":"3 days"}`):                                                     "sluice.retryFor must be",
-		ours(`{"retryFor":"P1000Y100000MT1H"}`):                                           "sluice.retryFor must be",
-		ours(`{"ratePerSecond":1e-9}`):                                                    "sluice.ratePerSecond must be at least 0.001, which is one in 1,000 seconds",
-		ours(`{"ratePerSecond":-1}`):                                                      "sluice.ratePerSecond",
-		ours(`{"signing":[{"id":"a","secret":"planted-token"}]}`):                         "must be whsec_ and 24 to 64 bytes",
-		ours(`{"signing":[{"id":"a"}]}`):                                                  "a needs a secret",
-		ours(`{"signing":[{"id":"a b","secret":"x"}]}`):                                   "needs an id of its own",
-		ours(`{"signing":[{},{},{}]}`):                                                    "more than two secrets",
-		ours(`{"oauth2":{"tokenUrl":"https://a.example"}}`):                               "sluice.oauth2 needs clientId and clientSecret",
+		ours(`{"orderring":"none"}`):                                            "sluice.orderring is not known",
+		ours(`{"concurrency":"8"}`):                                             "sluice.concurrency must be a number, not string",
+		ours(`{"destination":{"kafka":{"topic":"t","topik":1}}}`):               "sluice.destination.kafka.topik is not known",
+		ours(`{"destination":{"sqs":{"accessKeyId":"a","AccessKey":"b"}}}`):     "sluice.destination.sqs.AccessKey is not known",
+		ours(`{"signing":[{"id":"a"},{"id":"b","secrett":"planted-token"}]}`):   "sluice.signing[1].secrett is not known",
+		ours(`{"paused":{"sinc":"2026-03-01T00:00:00Z"}}`):                      "sluice.paused.sinc is not known",
+		ours(`{"` + strings.Repeat("x", 65) + `":1}`):                           "sluice." + strings.Repeat("x", 64) + " is not known",
+		strings.Replace(ours(`{}`), `"sluice"`, `"sluice":{"a":1},"sluice"`, 1): "sluice.a is not known",
+		ours(`[]`):                                                "sluice must be an object, not array",
+		ours(`{"ordering":"random"}`):                             "sluice.ordering must be subject or none",
+		ours(`{"concurrency":-1}`):                                "sluice.concurrency must be between",
+		ours(`{"retryFor":"3 days"}`):                             "sluice.retryFor must be",
+		ours(`{"retryFor":"P1000Y100000MT1H"}`):                   "sluice.retryFor must be",
+		ours(`{"ratePerSecond":1e-9}`):                            "sluice.ratePerSecond must be at least 0.001, which is one in 1,000 seconds",
+		ours(`{"ratePerSecond":-1}`):                              "sluice.ratePerSecond",
+		ours(`{"signing":[{"id":"a","secret":"planted-token"}]}`): "must be whsec_ and 24 to 64 bytes",
+		ours(`{"signing":[{"id":"a"}]}`):                          "a needs a secret",
+		ours(`{"signing":[{"id":"a b","secret":"x"}]}`):           "needs an id of its own",
+		ours(`{"signing":[{},{},{}]}`):                            "more than two secrets",
+		ours(`{"oauth2":{"tokenUrl":"https://a.example"}}`):       "sluice.oauth2 needs clientId and clientSecret",
 		ours(`{"oauth2":{"tokenUrl":"x","clientId":"c","clientSecret":"planted-token"}}`): "sluice.oauth2.tokenUrl must be an absolute URL",
 		ours(`{"headers":[{"name":"X-A"}]}`):                                              "X-A needs a value",
 		ours(`{"clientCertificate":{"certificate":"x"}}`):                                 "needs certificate and key",
@@ -214,4 +225,26 @@ func TestSubscriptionIsDeleted(t *testing.T) {
 	id := h.create(overHTTP("a", created, `{"url":"https://a.example"}`))
 	h.ask(http.MethodDelete, "/beta/trigger-subscriptions/"+id, `{"id":"`+id+`"}`, 204, "")
 	h.ask(http.MethodDelete, "/beta/trigger-subscriptions/"+id, "", 404, "")
+}
+
+// What we tell in the member sluice may be sent back, whichever way.
+func TestToldMembersAreTaken(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.ask(http.MethodPost, "/beta/trigger-subscriptions", `{"name":"a","triggerId":"idn:identity-created","type":"HTTP","httpConfig":{"url":"https://a.example"},"sluice":{
+		"destination":{"sqs":{"url":"https://sqs.us-east-1.amazonaws.com/1/q","region":"us-east-1","accessKeyId":"k","secretAccessKey":"planted-token"}},"ordering":"none","concurrency":2,
+		"ratePerSecond":3,"retryFor":"P1D","metadata":true,"signing":[{"id":"a","secret":"`+planted[2]+`"}],"oauth2":{"tokenUrl":"https://a.example","clientId":"c","clientSecret":"planted-token","scopes":["x"]},
+		"headers":[{"name":"X","value":"planted-header"}]}}`, 201, `"created":`)
+	s := &h.store.subscriptions[0]
+	s.Sluice.Paused = &triggers.Pause{Since: h.now, Until: h.now, Reason: "r", By: "circuit"}
+	at := "/beta/trigger-subscriptions/" + s.ID
+	text := h.ask(http.MethodGet, at, "", 200, `"paused":{`)
+	h.ask(http.MethodPut, at, text, 200, `"by":"circuit"`)
+	var shown struct{ Sluice json.RawMessage }
+	if err := json.Unmarshal([]byte(text), &shown); err != nil {
+		t.Fatal(err)
+	}
+	h.ask(http.MethodPatch, at, `[{"op":"replace","path":"/sluice","value":`+string(shown.Sluice)+`}]`, 200, `"by":"circuit"`)
+	h.ask(http.MethodPatch, at, `[{"op":"add","path":"/sluice/headerz","value":[]}]`, 400, "sluice.headerz is not known")
+	h.ask(http.MethodPut, at, strings.Replace(text, `"ratePerSecond"`, `"rate"`, 1), 400, "sluice.rate is not known")
 }

@@ -25,7 +25,7 @@ type written struct {
 	Workflow         json.RawMessage             `json:"workflowConfig"`
 	Enabled          *bool                       `json:"enabled"`
 	Filter           *string                     `json:"filter"`
-	Sluice           *triggers.Extension         `json:"sluice"`
+	Sluice           *extension                  `json:"sluice"`
 }
 
 // onto replaces all of a subscription that a client can choose. Of what a client of SailPoint does not know, or need not send again, the
@@ -52,7 +52,7 @@ func (w *written) onto(s *triggers.Subscription) error {
 	}
 	if w.Sluice != nil {
 		told := s.Sluice
-		s.Sluice = *w.Sluice
+		s.Sluice = triggers.Extension(*w.Sluice)
 		s.Sluice.Paused, s.Sluice.Created, s.Sluice.Modified = told.Paused, told.Created, told.Modified
 	}
 	s.PutSecrets(before.TakeSecrets())

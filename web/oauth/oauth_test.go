@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -264,5 +266,21 @@ func TestCallsAreCountedByClientAndVersion(t *testing.T) {
 	}
 	if _, err := h.bearer(t, authorization, "beta"); err == nil {
 		t.Error("the second is not over, and another call is let through")
+	}
+}
+
+// away are clients in a database that does not answer.
+type away struct{ err error }
+
+func (a away) Client(context.Context, string) (client.Client, error) { return client.Client{}, a.err }
+
+func TestDatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[int]error{503: fmt.Errorf("read client: %w", aggregation.ErrAway), 500: errors.New("damaged")} {
+		h := open(t, func(o *oauth.Options) { o.Clients = away{err} })
+		resp, document := h.ask(t, http.MethodPost, "", form, "client_id=x&client_secret=y&grant_type=client_credentials", false)
+		if resp.StatusCode != want || (resp.Header.Get("Retry-After") == "5") != (want == 503) || (document["error"] == "temporarily_unavailable") != (want == 503) {
+			t.Errorf("%v: got %d, Retry-After %q, %v; want %d", err, resp.StatusCode, resp.Header.Get("Retry-After"), document, want)
+		}
 	}
 }

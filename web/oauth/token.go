@@ -71,6 +71,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case refused.status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
 	case refused.status == http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPost)
 	case refused.status == http.StatusUnauthorized && r.Header.Get("Authorization") != "":
@@ -117,6 +119,9 @@ func (s *Server) token(r *http.Request) (*answer, *refusal) {
 
 func (s *Server) fail(what string, err error) *refusal {
 	s.Log.Error(what, "error", err)
+	if errors.Is(err, aggregation.ErrAway) {
+		return &refusal{http.StatusServiceUnavailable, "temporarily_unavailable", "the service cannot reach its database at the moment; try again later"}
+	}
 	return &refusal{http.StatusInternalServerError, "server_error", "an internal fault occurred"}
 }
 

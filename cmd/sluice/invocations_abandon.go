@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"sluice/aggregation"
+	"sluice/store"
+	"sluice/triggers"
+)
+
+func invocationsAbandonCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "abandon ID…",
+		Short: "Give up what is on its way, so that what waits behind it goes on",
+		Long: `Make invocations dead that wait to be sent, or for the receiver's answer. What waits behind them, of the same subject and subscription, is sent.
+They can be sent again by sluice invocations replay.`,
+		Example: `  sluice invocations abandon 7c3f0d7e-6a5b-8c21-9d0e-2c8f3a4b5c6d`,
+		Args:    cobra.MinimumNArgs(1),
+	}
+	where, output := databaseFlags(cmd, env), formatFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		return withStore(cmd.Context(), where, func(db *store.DB) error {
+			return abandonNamed(cmd.Context(), env, *output, db, ids)
+		})
+	}
+	return cmd
+}
+
+// abandonNamed gives those up that are named. One that is not there is a mistake, and then nothing is given up; of those that are over it says so.
+func abandonNamed(ctx context.Context, env environment, output format, db *store.DB, ids []string) error {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	var whyNot error
+	for _, id := range ids {
+		one, err := db.Invocation(ctx, id)
+		switch {
+		case errors.Is(err, aggregation.ErrNone):
+			return noInvocation(id)
+		case err != nil:
+			return err
+		case one.State != triggers.Waiting && one.State != triggers.Asked:
+			whyNot = errors.Join(whyNot, fmt.Errorf("%s is %s since %s, so that there is nothing to give up", id, one.State, clock(one.Completed)))
+		}
+	}
+	n, err := db.Abandon(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(printAbandoned(env, output, n), whyNot)
+}
+
+func printAbandoned(env environment, output format, n int64) error {
+	if output == asJSON {
+		return writeJSON(env.stdout, map[string]int64{"abandoned": n})
+	}
+	verb := "are"
+	if n == 1 {
+		verb = "is"
+	}
+	_, err := fmt.Fprintf(env.stdout, "%s %s given up\n", counted(n, "invocation"), verb)
+	return err
+}
