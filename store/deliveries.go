@@ -200,6 +200,7 @@ func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.R
 				return []any{r.Seq, int64(a.Number), micros(a.Time), a.Took.Microseconds(), int64(a.Status), clean(string(a.Answer)), a.Outcome, clean(a.Reason)}
 			})
 	})
+	db.untold.note(time.Now(), err)
 	return changed, err
 }
 

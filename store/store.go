@@ -61,7 +61,8 @@ type DB struct {
 	places chan struct{}           // of those who write to the outbox
 	step   func(name string) error // between the steps of a commit; tests stop there
 
-	trouble trouble
+	trouble trouble // of what aggregations keep
+	untold  trouble // of events, and of what became of deliveries
 }
 
 // ErrNewer says that a newer sluice has migrated a database. Other errors that a caller may want to tell apart are those of aggregation.
@@ -155,7 +156,9 @@ func (db *DB) tell(ctx context.Context, what string, work func(tx) error) error 
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	}
 	defer func() { <-db.places }()
-	return db.write(ctx, what, work)
+	err := db.write(ctx, what, work)
+	db.untold.note(time.Now(), err)
+	return err
 }
 
 // read runs work outside of any transaction, beside those who write.

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"sluice/aggregation"
 )
 
 // trouble is since when nothing of an aggregation could be kept, because the disk is full or gives errors, or the server is away. Single
@@ -54,3 +57,27 @@ func (t *trouble) lasts(now time.Time, over time.Duration) error {
 
 // Unwritten returns why nothing of an aggregation could be kept over a time, or nil.
 func (db *DB) Unwritten(over time.Duration) error { return db.trouble.lasts(time.Now(), over) }
+
+// untoldFor is how long a failure counts after which nobody has tried.
+const untoldFor = time.Minute
+
+// note counts a write of what is big enough to be refused by a full disk.
+func (t *trouble) note(now time.Time, err error) {
+	switch {
+	case err == nil:
+		t.kept()
+	case errors.Is(err, aggregation.ErrAway):
+		t.failed(now, err)
+	}
+}
+
+// Untold returns why events cannot be told or deliveries kept at present, and since when; nil where they can, or where nobody has tried for a minute.
+func (db *DB) Untold() (since time.Time, err error) {
+	t := &db.untold
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil || time.Since(t.last) > untoldFor {
+		return time.Time{}, nil
+	}
+	return t.first, t.err
+}

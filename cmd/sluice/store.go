@@ -49,7 +49,7 @@ func openStore(ctx context.Context, set *connectors.Set, data *dataFolder, log *
 		return nil, err
 	}
 	d := &database{DB: db, shared: options.URL != "", log: log, up: prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: "sluice", Name: "store_up", Help: "Whether the database answers: 1, or 0 when it does not.",
+		Namespace: "sluice", Name: "store_up", Help: "Whether the database answers and keeps events: 1, or 0 when it does not.",
 	})}
 	d.up.Set(1)
 	return d, nil
@@ -113,7 +113,12 @@ func (d *database) look(ctx context.Context) (again bool) {
 		d.gone = time.Time{}
 		d.up.Set(1)
 		return true
-	case err != nil && d.gone.IsZero():
+	case err == nil:
+		d.up.Set(1)
+		if _, untold := d.Untold(); untold != nil {
+			d.up.Set(0)
+		}
+	case d.gone.IsZero():
 		d.log.Error("the database does not answer; requests go on without it", "database", d.Where(), "error", err)
 		d.gone = time.Now()
 		d.up.Set(0)
@@ -137,7 +142,10 @@ func (d *database) ready() (state *readyStore, note string) {
 	defer d.mu.Unlock()
 	state = &readyStore{Database: d.Where(), Up: d.gone.IsZero(), Since: d.gone}
 	if !state.Up {
-		note = fmt.Sprintf("the database %s does not answer since %s, and requests go on without it", state.Database, d.gone.UTC().Format(time.RFC3339))
+		note = fmt.Sprintf("the database %s does not answer since %s: requests go on without it, and no event is taken or delivered", state.Database, d.gone.UTC().Format(time.RFC3339))
+	} else if since, err := d.Untold(); err != nil {
+		state.Up, state.Since = false, since
+		note = fmt.Sprintf("the database %s keeps no events since %s: requests go on, and no event is taken or delivered: %v", state.Database, since.UTC().Format(time.RFC3339), err)
 	}
 	return state, note
 }
