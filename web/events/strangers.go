@@ -41,27 +41,35 @@ func stranger(tree any, in reflect.Type, at string) string {
 	}
 	switch t := tree.(type) {
 	case []any:
-		if in.Kind() != reflect.Slice {
-			return ""
-		}
-		for i, item := range t {
-			if found := stranger(item, in.Elem(), at+"["+strconv.Itoa(i)+"]"); found != "" {
-				return found
-			}
+		if in.Kind() == reflect.Slice {
+			return strangerIn(t, in.Elem(), at)
 		}
 	case map[string]any:
-		if in.Kind() != reflect.Struct || in == reflect.TypeFor[time.Time]() {
-			return ""
+		if in.Kind() == reflect.Struct && in != reflect.TypeFor[time.Time]() {
+			return strangerOf(t, in, at)
 		}
-		for _, name := range slices.Sorted(maps.Keys(t)) {
-			of := memberType(in, name)
-			if of == nil {
-				shown := []rune(name)
-				return at + "." + string(shown[:min(len(shown), mostShown)])
-			}
-			if found := stranger(t[name], of, at+"."+name); found != "" {
-				return found
-			}
+	}
+	return ""
+}
+
+func strangerIn(items []any, in reflect.Type, at string) string {
+	for i, item := range items {
+		if found := stranger(item, in, at+"["+strconv.Itoa(i)+"]"); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+func strangerOf(members map[string]any, in reflect.Type, at string) string {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		of := memberType(in, name)
+		if of == nil {
+			shown := []rune(name)
+			return at + "." + string(shown[:min(len(shown), mostShown)])
+		}
+		if found := stranger(members[name], of, at+"."+name); found != "" {
+			return found
 		}
 	}
 	return ""
