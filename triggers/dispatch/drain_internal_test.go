@@ -53,3 +53,18 @@ func TestNothingIsParkedBehindWhatIsNotKept(t *testing.T) {
 		t.Errorf("when it is kept: got %v parked and %v to be sent, %v; want a parked", kept.parked, n.ready, err)
 	}
 }
+
+// One that failed is due before another of its subject, from before it, that was replayed: whoever parks it behind that one takes that one, and does
+// not read both again for ever.
+func TestWhatIsWaitedForIsTaken(t *testing.T) {
+	t.Parallel()
+	kept := &parks{next: []triggers.Invocation{{Seq: 2, Tries: 1, Event: triggers.Event{Subject: "a"}}, {Seq: 1, Event: triggers.Event{Subject: "a"}}}}
+	o := testDispatcher().o
+	o.Store = kept
+	n := New(o).drainOf(triggers.Claim{}, time.Now())
+	n.stuck.put("=a", triggers.Stuck{Seq: 1, Due: time.Now().Add(time.Hour)})
+	n.stuck.put("=a", triggers.Stuck{Seq: 2, Due: time.Now()})
+	if err := n.fetch(t.Context()); err != nil || len(kept.parked) != 1 || len(n.queued["=a"]) != 1 || n.queued["=a"][0].Seq != 1 {
+		t.Errorf("got %v parked and %+v to be sent, %v; want a parked once, and its first to be sent", kept.parked, n.queued, err)
+	}
+}

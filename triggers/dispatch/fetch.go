@@ -72,13 +72,13 @@ func (n *drain) crowded(subjects []string) []string {
 
 // take queues what was fetched, or parks it behind what it follows.
 func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
-	parked := map[string]bool{}
+	parked := map[string]int64{} // by subject, from which number on
 	for _, i := range next {
 		if n.isInHand(i.Seq) {
 			continue
 		}
 		subject := n.subject(i)
-		if parked[subject] {
+		if from, is := parked[subject]; is && i.Seq > from { // what is before it may be what it waits for
 			continue
 		}
 		if n.stuck.any(subject, i.Seq, n.isInHand) {
@@ -94,7 +94,7 @@ func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 			if !waits { // it was completed meanwhile
 				n.stuck.remove(subject, head.Seq)
 			}
-			parked[subject], n.hungry = true, true
+			parked[subject], n.hungry = i.Seq, true
 			continue
 		}
 		n.inHand[i.Seq] = i.Size()
