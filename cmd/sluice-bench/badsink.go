@@ -16,11 +16,13 @@ import (
 // badSinkBar is how many times as long a receiver may wait for its events beside one that is bad.
 const badSinkBar = 2.0
 
-// badSinkAll stands for all sorts at once, goodSinks for as many good receivers: what those cost is the price of more receivers, on whatever
-// machine, and not of bad ones.
+// badSinkAll stands for all sorts at once, goodSinks for as many good receivers, goodOne for one, and goodTLS for one each of whose events begins with
+// a handshake: what those cost is the price of more receivers, on whatever machine, and not of bad ones.
 const (
 	badSinkAll = "all"
 	goodSinks  = "good"
+	goodOne    = "one good"
+	goodTLS    = "good TLS"
 )
 
 // besides is how long a good receiver waits for its events beside bad ones.
@@ -45,7 +47,7 @@ func benchBadSink(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("badsink", flag.ContinueOnError)
 	seconds := flags.Int("seconds", 10, fmt.Sprintf("how long %d events a second are delivered each time", deliveryPace))
 	databases := flags.String("databases", "sqlite,postgres", "on which databases")
-	sorts := flags.String("sorts", strings.Join(append(slices.Sorted(badSorts()), goodSinks, badSinkAll), ","), "beside which receivers, those of all after as many good ones")
+	sorts := flags.String("sorts", strings.Join(append(slices.Sorted(badSorts()), goodOne, goodTLS, goodSinks, badSinkAll), ","), "beside which receivers, those of all after as many good ones")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -83,6 +85,7 @@ func compareBesides(ctx context.Context, binary, database string, sorts []string
 		switch sort {
 		case goodSinks:
 			goods = b
+		case goodOne, goodTLS:
 		case badSinkAll:
 			_, all = b.ratios(goods)
 		default:

@@ -82,9 +82,9 @@ func openBadSinks(ctx context.Context, sort string) (*badSinks, error) {
 	}
 	s.roots = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: trusted.Certificate[0]})
 	for name, handler := range badSink {
-		switch sort {
-		case name, badSinkAll:
-		case goodSinks:
+		switch {
+		case sort == name, sort == badSinkAll:
+		case sort == goodSinks, sort == goodOne && name == "hangs", sort == goodTLS && name == "flips":
 			handler = goodSink
 		default:
 			continue
@@ -100,6 +100,9 @@ func openBadSinks(ctx context.Context, sort string) (*badSinks, error) {
 		if name == "flips" && sort != goodSinks {
 			s.urls[name] = "https://" + ln.Addr().String() + "/events"
 			server.SetKeepAlivesEnabled(false) // so that each event begins with a handshake
+			if sort == goodTLS {
+				other = trusted
+			}
 			ln = tls.NewListener(ln, flipping(trusted, other))
 		}
 		go func() { _ = server.Serve(ln) }() // ends with close
