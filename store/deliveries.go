@@ -12,29 +12,34 @@ import (
 	"sluice/triggers"
 )
 
-// hasDue tells of a subscription s whether it has something to deliver at a time: what is on its way to one that is enabled and not paused, and
-// tests to any.
-const hasDue = `(s.enabled = 1 AND s.paused <= ? AND EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ?)
-	OR EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= ? AND i.test = 1))`
+// hasDue tells of a subscription s whether it has something to deliver at a time, which stands for %[1]s: what is on its way to one that is
+// enabled and not paused, and tests to any.
+const hasDue = `(s.enabled = 1 AND s.paused <= %[1]s AND EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= %[1]s)
+	OR EXISTS (SELECT 1 FROM invocations i WHERE i.subscription = s.id AND i.state = 'waiting' AND i.due <= %[1]s AND i.test = 1))`
 
-// Due lists the subscriptions that have something to deliver, and tells how far the database's clock is ahead of this process's.
-func (db *DB) Due(ctx context.Context) (due []triggers.Due, ahead time.Duration, err error) {
+// Due lists the subscriptions that have something to deliver.
+func (db *DB) Due(ctx context.Context) (due []triggers.Due, err error) {
 	err = db.read("look for deliveries", func(t tx) error {
-		asked := time.Now()
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
-		ahead = now.Sub(asked.Add(time.Since(asked) / 2))
-		at := micros(now)
-		return t.each(ctx, "SELECT s.id, CASE WHEN s.lease_until > ? THEN s.owner ELSE '' END FROM subscriptions s WHERE "+hasDue, []any{at, at, at, at}, func(scan scan) error {
+		query := fmt.Sprintf("SELECT s.id, CASE WHEN s.lease_until > %[1]s THEN s.owner ELSE '' END FROM subscriptions s WHERE "+hasDue, db.instant())
+		return t.each(ctx, query, nil, func(scan scan) error {
 			var d triggers.Due
 			err := scan(&d.Subscription, &d.Owner)
 			due = append(due, d)
 			return err
 		})
 	})
-	return due, ahead, err
+	return due, err
+}
+
+// Ahead is how far the database's clock, by which things are due, is ahead of this process's.
+func (db *DB) Ahead(ctx context.Context) (ahead time.Duration, err error) {
+	err = db.read("ask for the time", func(t tx) error {
+		asked := time.Now()
+		now, err := db.now(ctx, t)
+		ahead = now.Sub(asked.Add(time.Since(asked) / 2))
+		return err
+	})
+	return ahead, err
 }
 
 // ClaimSubscription takes a subscription that nobody has, or that its owner has lost sight of. ErrLost: another has it.
@@ -65,16 +70,13 @@ func (db *DB) ClaimSubscription(ctx context.Context, id, owner string, lease tim
 
 // holdSubscription makes a claim's lease longer. ErrLost: another has it. It may have changed: what was sent before is kept all the same.
 func (db *DB) holdSubscription(ctx context.Context, t tx, c triggers.Claim) (now time.Time, changed bool, err error) {
-	if now, err = db.now(ctx, t); err != nil {
-		return now, false, err
-	}
-	var version int64
-	err = t.one(ctx, "UPDATE subscriptions SET lease_until = ? WHERE id = ? AND generation = ? RETURNING version",
-		[]any{micros(now.Add(c.Lease)), c.Subscription.ID, c.Generation}, &version)
+	var version, until int64
+	err = t.one(ctx, "UPDATE subscriptions SET lease_until = "+db.instant()+" + ? WHERE id = ? AND generation = ? RETURNING version, lease_until",
+		[]any{c.Lease.Microseconds(), c.Subscription.ID, c.Generation}, &version, &until)
 	if errors.Is(err, aggregation.ErrNone) {
 		err = triggers.ErrLost
 	}
-	return now, version != c.Version, err
+	return fromMicros(until).Add(-c.Lease), version != c.Version, err
 }
 
 // HoldSubscription makes a claim's lease longer. ErrLost: another has it, or the subscription has changed, so that it is to be claimed anew.
@@ -142,7 +144,7 @@ func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind
 		var due int64
 		err := t.one(ctx, "SELECT due FROM invocations WHERE seq = ? AND state = 'waiting'", []any{behind.Seq}, &due)
 		if waits = err == nil; waits {
-			return park(ctx, t, c.Subscription.ID, subject, behind.Seq, due)
+			return park(ctx, t, c, head{behind.Seq, subject, due})
 		}
 		if errors.Is(err, aggregation.ErrNone) {
 			_, err = unpark(ctx, t, c.Subscription.ID, subject)
@@ -152,10 +154,47 @@ func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind
 	return waits, err
 }
 
-func park(ctx context.Context, t tx, subscription, subject string, behind, due int64) error {
-	_, err := t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND seq > ? AND due < ?",
-		due, subscription, subject, behind, due)
-	return err
+// head is an invocation that is sent again at a time, before which nothing goes of its subject that is behind it.
+type head struct {
+	seq     int64
+	subject string
+	due     int64
+}
+
+// keeps tells whether an invocation keeps others of its subject behind it.
+func keeps(c triggers.Claim, subject string) bool {
+	return subject != "" && c.Subscription.Sluice.Ordering != triggers.OrderingNone
+}
+
+// park lets what is behind some heads wait for them. Heads of one subject, as a replay makes them, are parked one after the other: what is behind
+// both waits for the later one.
+func park(ctx context.Context, t tx, c triggers.Claim, heads ...head) error {
+	var args []any
+	n, subjects := 0, map[string]bool{}
+	var left []head
+	for _, h := range heads {
+		switch {
+		case !keeps(c, h.subject):
+		case subjects[h.subject]:
+			left = append(left, h)
+		default:
+			n, subjects[h.subject] = n+1, true
+			args = append(args, h.subject, h.seq, h.due)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	if _, err := t.exec(ctx, parked(n), append(args, c.Subscription.ID)...); err != nil {
+		return err
+	}
+	return park(ctx, t, c, left...)
+}
+
+// parked is the query that parks what is behind n heads of as many subjects: those, their numbers, when they are due, and the subscription.
+func parked(n int) string {
+	return "UPDATE invocations SET due = v.column3 FROM " + values(n, text, bigint, bigint) +
+		" WHERE subscription = ? AND subject = v.column1 AND state = 'waiting' AND seq > v.column2 AND due < v.column3"
 }
 
 // unpark makes what was parked due as what was never sent is, so that numbers alone decide between it and what comes later. What is behind another
@@ -164,72 +203,4 @@ func unpark(ctx context.Context, t tx, subscription, subject string) (unparked i
 	return t.exec(ctx, `UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND tries = 0 AND due > ? AND seq < COALESCE(
 		(SELECT MIN(h.seq) FROM invocations h WHERE h.subscription = ? AND h.subject = ? AND h.state = 'waiting' AND h.tries > 0), ?)`,
 		atOnce, subscription, subject, atOnce, subscription, subject, int64(math.MaxInt64))
-}
-
-// Settle keeps what became of some deliveries. Where deliveries of a subject go one after the other, those behind one that is sent again wait
-// as long, and are due when that is over. What was settled or deleted meanwhile by another is left alone. It tells whether the subscription has
-// changed, so that it is to be claimed anew.
-func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) (changed bool, err error) {
-	err = db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
-		var now time.Time
-		now, changed, err = db.holdSubscription(ctx, t, c)
-		if err != nil {
-			return err
-		}
-		var done []any
-		for _, r := range results {
-			if r.State == triggers.Done && r.Output == nil && r.Attempt.Number <= 1 {
-				done = append(done, r.Seq)
-				continue
-			}
-			if err := settleOne(ctx, t, c, now, r); err != nil {
-				return err
-			}
-		}
-		if len(done) > 0 {
-			// COALESCE keeps PostgreSQL from reading all that waits by its index, which it takes for few where much has come since it counted.
-			_, err := t.exec(ctx, "UPDATE invocations SET state = 'done', attempts = attempts + 1, tries = tries + 1, completed = ?, reason = '' WHERE COALESCE(state, '') = 'waiting' AND seq IN ("+
-				marks(len(done))+")", append([]any{micros(now)}, done...)...)
-			if err != nil {
-				return err
-			}
-		}
-		return insert(ctx, t, "INSERT INTO attempts (invocation, n, time, took, status, answer, outcome, reason)", " ON CONFLICT DO NOTHING", results,
-			func(r triggers.Result) []any {
-				a := r.Attempt
-				return []any{r.Seq, int64(a.Number), micros(a.Time), a.Took.Microseconds(), int64(a.Status), clean(string(a.Answer)), a.Outcome, clean(a.Reason)}
-			})
-	})
-	db.untold.note(time.Now(), err)
-	return changed, err
-}
-
-func settleOne(ctx context.Context, t tx, c triggers.Claim, now time.Time, r triggers.Result) error {
-	completed := int64(0)
-	if r.State == triggers.Done || r.State == triggers.Dead {
-		completed = micros(now)
-	}
-	var subject string
-	err := t.one(ctx, `UPDATE invocations SET state = ?, attempts = attempts + 1, tries = tries + 1, due = ?, completed = ?, deadline = ?, reason = ?, output = ?
-		WHERE seq = ? AND state = 'waiting' RETURNING subject`,
-		[]any{string(r.State), micros(r.Due), completed, micros(r.Deadline), clean(r.Reason), textOrNull(r.Output), r.Seq}, &subject)
-	waits := r.State == triggers.Waiting
-	if errors.Is(err, aggregation.ErrNone) { // it was completed meanwhile, and has had this attempt all the same; or it is gone
-		waits = false
-		err = t.one(ctx, "UPDATE invocations SET attempts = CASE WHEN attempts < ? THEN ? ELSE attempts END WHERE seq = ? RETURNING subject",
-			[]any{int64(r.Attempt.Number), int64(r.Attempt.Number), r.Seq}, &subject)
-		if errors.Is(err, aggregation.ErrNone) {
-			return nil
-		}
-	}
-	switch {
-	case err != nil, subject == "", c.Subscription.Sluice.Ordering == triggers.OrderingNone: // it keeps nobody
-		return err
-	case waits:
-		return park(ctx, t, c.Subscription.ID, subject, r.Seq, micros(r.Due))
-	case r.Attempt.Number <= 1: // nothing is parked behind it
-		return nil
-	}
-	_, err = unpark(ctx, t, c.Subscription.ID, subject)
-	return err
 }

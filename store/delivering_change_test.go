@@ -158,7 +158,7 @@ func TestCircuitOutlivesDrains(t *testing.T) {
 		}
 		until(t, "the attempt, and the subscription to be let go", func() bool {
 			all, err := db.Invocations(t.Context(), triggers.Query{})
-			due, _, failed := db.Due(t.Context())
+			due, failed := db.Due(t.Context())
 			paused, lost := db.Subscriptions(t.Context())
 			return err != nil || failed != nil || lost != nil || paused[0].Sluice.Paused != nil || len(all) == n+1 && all[n].Tries == 1 && len(due) == 0
 		})

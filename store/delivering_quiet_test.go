@@ -72,7 +72,7 @@ func TestAPauseIsObeyed(t *testing.T) {
 			}
 			before := len(r.of(id))
 			until(t, "the claim to be given back, or all to be sent", func() bool {
-				due, _, err := db.Due(t.Context())
+				due, err := db.Due(t.Context())
 				left, failed := db.Invocations(t.Context(), triggers.Query{Subscription: id, States: []triggers.State{triggers.Waiting}})
 				return err != nil || failed != nil || len(due) == 0 && (len(left) == 0 || quietFor(r, id))
 			})

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"sluice/triggers"
 )
@@ -63,8 +64,9 @@ func (db *DB) Planned(ctx context.Context, like string) (n int64, err error) {
 	return n, err
 }
 
-// Explain is how the database would find a query's rows, if it had to avoid reading whole tables.
+// Explain is how the database would find a query's rows, if it had to avoid reading whole tables. %[1]s is now.
 func (db *DB) Explain(ctx context.Context, query string, args ...any) (plan string, err error) {
+	query = strings.ReplaceAll(query, "%[1]s", db.instant())
 	explain := "EXPLAIN QUERY PLAN "
 	err = db.write(ctx, "explain", func(t tx) error {
 		if _, ok := t.(postgresTx); ok {
@@ -102,6 +104,8 @@ var Queries = map[string]string{
 	"bury asked":   fmt.Sprintf(onTheWay, "asked"),
 	"overdue":      overdue,
 	"first stuck":  firstStuck,
+	"again":        again(2),
+	"parked":       parked(2),
 
 	"events in use": eventsInUse,
 	"of an event":   ofEvent,

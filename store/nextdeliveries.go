@@ -13,13 +13,13 @@ import (
 // be delivered to there are its tests. Those of the subjects but are left out. ErrLost: the claim is not good any more.
 func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit triggers.Limit) (next []triggers.Invocation, more bool, err error) {
 	err = db.read("read deliveries", func(t tx) error {
-		now, err := db.now(ctx, t)
-		if err != nil {
-			return err
-		}
-		d := deliveries{t: t, which: "i.subscription = ? AND i.state = 'waiting' AND i.due <= ?", args: []any{c.Subscription.ID, micros(now)}}
-		if !c.Subscription.Enabled || pausedUntil(c.Subscription.Sluice.Paused) > micros(now) {
+		now := db.instant()
+		d := deliveries{t: t, which: "i.subscription = ? AND i.state = 'waiting' AND i.due <= " + now, args: []any{c.Subscription.ID}}
+		if until := pausedUntil(c.Subscription.Sluice.Paused); !c.Subscription.Enabled {
 			d.which += " AND i.test = 1"
+		} else if until > 0 {
+			d.which += " AND (i.test = 1 OR " + now + " >= ?)"
+			d.args = append(d.args, until)
 		}
 		if len(but) > 0 {
 			d.which += " AND i.subject NOT IN (" + marks(len(but)) + ")"
@@ -27,7 +27,7 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string
 				d.args = append(d.args, subject)
 			}
 		}
-		if next, more, err = d.both(ctx, limit); err != nil {
+		if next, more, err = d.all(ctx, limit); err != nil {
 			return err
 		}
 		db.giveSecrets(next)
@@ -43,26 +43,49 @@ type deliveries struct {
 	args  []any
 }
 
-// both reads those that are due again and those that are new.
-func (d deliveries) both(ctx context.Context, limit triggers.Limit) (next []triggers.Invocation, more bool, err error) {
-	half := triggers.Limit{Rows: (limit.Rows + 1) / 2, Bytes: limit.Bytes / 2}
-	next, more, err = d.part(ctx, ">", half)
+// all reads what is due, where that is not more than the limit: mostly it is very little.
+func (d deliveries) all(ctx context.Context, limit triggers.Limit) (next []triggers.Invocation, more bool, err error) {
+	next, more, err = d.some(ctx, "", limit)
 	if err != nil {
 		return nil, false, err
 	}
-	fresh, moreFresh, err := d.part(ctx, "=", without(limit, next))
-	if err == nil && more && !moreFresh {
-		next, more, err = d.part(ctx, ">", without(limit, fresh))
+	fresh := len(next) // those come first
+	for fresh > 0 && !next[fresh-1].Due.IsZero() {
+		fresh--
 	}
-	return append(next, fresh...), more || moreFresh, err
+	if more {
+		return d.both(ctx, limit, next[:fresh], fresh == len(next))
+	}
+	return slices.Concat(next[fresh:], next[:fresh]), false, nil
 }
 
-// part reads some that are due at once, "=", or that failed, ">". It tells whether there may be more.
-func (d deliveries) part(ctx context.Context, of string, most triggers.Limit) (some []triggers.Invocation, more bool, err error) {
+// both shares a limit between what failed and is due again and what is new, of which the first are known. more: there may be more of that.
+func (d deliveries) both(ctx context.Context, limit triggers.Limit, fresh []triggers.Invocation, more bool) ([]triggers.Invocation, bool, error) {
+	again, moreAgain, err := d.some(ctx, failed, triggers.Limit{Rows: (limit.Rows + 1) / 2, Bytes: limit.Bytes / 2})
+	if err != nil {
+		return nil, false, err
+	}
+	n, left := 0, without(limit, again)
+	for n < len(fresh) && left.Rows > 0 && (n == 0 || left.Bytes > 0) {
+		left = without(left, fresh[n:n+1])
+		n++
+	}
+	more = more || n < len(fresh)
+	if fresh = fresh[:n]; moreAgain && !more {
+		again, moreAgain, err = d.some(ctx, failed, without(limit, fresh))
+	}
+	return append(again, fresh...), more || moreAgain, err
+}
+
+// failed is true of what is sent again, alone.
+const failed = " AND i.due > 0"
+
+// some reads the first of those of which more is true. It tells whether there may be others.
+func (d deliveries) some(ctx context.Context, and string, most triggers.Limit) (some []triggers.Invocation, more bool, err error) {
 	if most.Rows <= 0 {
 		return nil, true, nil
 	}
-	some, err = invocationsWithin(ctx, d.t, most.Bytes, wholeInvocation+d.which+" AND i.due "+of+" 0 ORDER BY i.due, i.seq LIMIT ?", append(slices.Clip(d.args), int64(most.Rows))...)
+	some, err = invocationsWithin(ctx, d.t, most.Bytes, wholeInvocation+d.which+and+" ORDER BY i.due, i.seq LIMIT ?", append(slices.Clip(d.args), int64(most.Rows))...)
 	left := without(most, some)
 	return some, left.Rows <= 0 || left.Bytes <= 0, err
 }

@@ -22,7 +22,7 @@ func TestPlans(t *testing.T) {
 			args    []any
 			indexes []string
 		}{
-			"due":   {[]any{int64(5), int64(5), int64(5)}, []string{"invocations_test"}},
+			"due":   {nil, []string{"invocations_test"}},
 			"tally": {nil, []string{"invocations_asking", "invocations_dead", "invocations_stuck"}},
 			"stuck": {[]any{"s"}, []string{"invocations_stuck"}},
 			"over":  {[]any{"done", int64(5), int64(5)}, []string{"invocations_over"}},
@@ -34,6 +34,8 @@ func TestPlans(t *testing.T) {
 			"overdue":      {[]any{int64(5), int64(5)}, []string{"invocations_ask"}},
 
 			"first stuck": {[]any{"s", "a", int64(5)}, []string{"invocations_s"}},
+			"again":       {[]any{int64(5), int64(5), "", int64(6), int64(5), ""}, []string{"invocations_"}},
+			"parked":      {[]any{"a", int64(5), int64(5), "b", int64(6), int64(5), "s"}, []string{"invocations_subject"}},
 
 			"events in use": {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
 			"of an event":   {[]any{int64(5), int64(5)}, []string{"invocations_event"}},

@@ -93,6 +93,11 @@ func (e *postgresEngine) now(ctx context.Context, t tx) (time.Time, error) {
 	return fromMicros(us), err
 }
 
+// instant is the same within a statement, which an index needs.
+func (e *postgresEngine) instant() string {
+	return "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)"
+}
+
 func (e *postgresEngine) hasTable(ctx context.Context, name string) (found bool, err error) {
 	err = e.reader().one(ctx, "SELECT to_regclass(?) IS NOT NULL", []any{name}, &found)
 	return found, err
@@ -149,7 +154,7 @@ type postgresTx struct {
 }
 
 // lists are in queries about many rows that are named one by one.
-var lists = []string{" IN (?", " FROM (VALUES (?"}
+var lists = []string{" IN (?", " FROM (VALUES ("}
 
 // planned has queries with a list planned each time that they run. The server keeps the plan of others after the fifth time; one from when a
 // table was small reads all of it, for each list, however large it has grown. To plan everything anew would cost a fifth of all deliveries.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"modernc.org/sqlite"
@@ -96,6 +97,8 @@ func (e *sqliteEngine) reader() tx { return sqliteTx{e.pool, nil} }
 
 // now is this machine's clock: whoever shares the file shares the machine.
 func (e *sqliteEngine) now(context.Context, tx) (time.Time, error) { return time.Now().UTC(), nil }
+
+func (e *sqliteEngine) instant() string { return strconv.FormatInt(micros(time.Now()), 10) }
 
 func (e *sqliteEngine) hasTable(ctx context.Context, name string) (bool, error) {
 	var n int64

@@ -220,7 +220,7 @@ func TestDeleteInTheMidst(t *testing.T) {
 						t.Errorf("%s: got %v, want %v", what, err, triggers.ErrLost)
 					}
 				}
-				if due, _, err := db.Due(ctx); len(due) != 0 || err != nil {
+				if due, err := db.Due(ctx); len(due) != 0 || err != nil {
 					t.Errorf("due: got %+v, %v, want none", due, err)
 				}
 				if n, err := db.Replay(ctx, triggers.Query{}); n != 0 || err != nil {

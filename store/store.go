@@ -29,6 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,6 +119,14 @@ func (db *DB) now(ctx context.Context, t tx) (time.Time, error) {
 		return db.clock(), nil
 	}
 	return db.engine.now(ctx, t)
+}
+
+// instant is now, as the tables have times, for a query that asks for it by itself: the time at which its statement begins.
+func (db *DB) instant() string {
+	if db.clock != nil {
+		return strconv.FormatInt(micros(db.clock()), 10)
+	}
+	return db.engine.instant()
 }
 
 // mostTries is how often a transaction is begun that the database ends because others stood in its way.

@@ -36,6 +36,7 @@ type engine interface {
 	write(ctx context.Context, work func(tx) error) error
 	reader() tx
 	now(ctx context.Context, t tx) (time.Time, error)
+	instant() string
 	migrate(ctx context.Context, under func(context.Context, migrator) error) error
 	hasTable(ctx context.Context, name string) (bool, error)
 	enqueue(ctx context.Context, t tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
@@ -118,6 +119,22 @@ func page(column string, newest bool, limit int) (tail string, most int64) {
 // groups is "(?, ?), (?, ?)" for n rows of so many columns.
 func groups(n, columns int) string {
 	return strings.TrimSuffix(strings.Repeat("("+marks(columns)+"), ", n), ", ")
+}
+
+// Types of values.
+const (
+	bigint = "BIGINT"
+	text   = "TEXT"
+)
+
+// values is a table v of n rows, with columns column1, column2 and so on. The first row's types are those of all: PostgreSQL takes for text what
+// it knows nothing of.
+func values(n int, types ...string) string {
+	first := "(CAST(? AS " + strings.Join(types, "), CAST(? AS ") + "))"
+	if n > 1 {
+		first += ", " + groups(n-1, len(types))
+	}
+	return "(VALUES " + first + ") AS v"
 }
 
 // next draws n numbers of a counter and returns the last. Whoever draws later waits until this transaction is over, so numbers become

@@ -142,7 +142,7 @@ func explainTest(ctx context.Context, db *store.DB, one *triggers.Invocation, wa
 	case one.Attempts > 0:
 		return fmt.Sprintf("it did not work within %s, and goes on to be tried: %s", spelt(wait), one.Reason), nil
 	}
-	due, _, err := db.Due(ctx)
+	due, err := db.Due(ctx)
 	for _, d := range due {
 		if d.Subscription == one.Subscription && d.Owner == "" {
 			return fmt.Sprintf("nothing happened within %s: no sluice serve runs on this database that would deliver it; start one, and the test is sent", spelt(wait)), err

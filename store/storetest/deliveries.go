@@ -78,9 +78,11 @@ func testRouting(t *testing.T, b *bench) {
 	}
 	b.tell("a1", "b1", "a1")
 	b.tell("a1", "a2") // a1 was told before
-	due, ahead, err := b.db.Due(ctx)
-	if err != nil || len(due) != 1 || due[0] != (triggers.Due{Subscription: "all"}) || (ahead-time.Until(b.clock())).Abs() > 10*time.Second {
-		t.Errorf("due: got %+v, %v ahead, %v, want the subscription of all that nobody has, and how far the database's clock is ahead", due, ahead, err)
+	if due, err := b.db.Due(ctx); err != nil || len(due) != 1 || due[0] != (triggers.Due{Subscription: "all"}) {
+		t.Errorf("due: got %+v, %v, want the subscription of all that nobody has", due, err)
+	}
+	if ahead, err := b.db.Ahead(ctx); err != nil || (ahead-time.Until(b.clock())).Abs() > 10*time.Second {
+		t.Errorf("got the database's clock %v ahead, %v, want the time until what it says", ahead, err)
 	}
 	if made, err := b.db.Invocations(ctx, triggers.Query{}); err != nil || len(made) != 3 {
 		t.Errorf("invocations: got %+v, %v, want the 3 of the one subscription that events are delivered to", made, err)
@@ -118,7 +120,7 @@ func testPausedSubscription(t *testing.T, b *bench) {
 		}
 	}
 	due := func() int {
-		all, _, err := b.db.Due(ctx)
+		all, err := b.db.Due(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

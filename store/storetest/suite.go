@@ -18,7 +18,21 @@ import (
 //nolint:tparallel // whoever calls it has called t.Parallel
 func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.DB) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, *bench){
+	for _, tests := range []map[string]func(*testing.T, *bench){ofRuns(), ofDeliveries()} {
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				b := &bench{T: t, now: time.Date(2026, 11, 22, 12, 0, 17, 0, time.UTC)}
+				b.db = open(t, b.clock)
+				test(t, b)
+			})
+		}
+	}
+}
+
+// ofRuns are the tests of aggregations.
+func ofRuns() map[string]func(*testing.T, *bench) {
+	return map[string]func(*testing.T, *bench){
 		"a scope has one run at a time":                       testOneRun,
 		"a run goes from state to state":                      testStates,
 		"a run that another has overtaken does not go on":     testOvertaken,
@@ -56,45 +70,46 @@ func Test(t *testing.T, open func(t *testing.T, clock func() time.Time) *store.D
 		"a partition pauses, and then it was enough":          testPause,
 		"who has the database for itself takes all over":      testTakeOver,
 		"a retry reads what failed and nothing else":          testRetry,
-		"an event is told once":                               testEventOnce,
-		"who remembers the last event misses none":            testEventOrder,
-		"an event goes to who subscribes":                     testRouting,
-		"what follows a failed event waits behind it":         testOrderOfSubjects,
-		"what is of no subject waits for nobody":              testNoSubject,
-		"a paused subscription keeps its events":              testPausedSubscription,
-		"a pause and its event are kept together":             testPauseOfClaim,
-		"what was replayed frees nothing behind another":      testReplayBeforeStuck,
-		"deliveries are read by their bytes":                  testNextWithin,
-		"what is new does not overtake what was parked":       testUnpark,
-		"failed events and new ones have each their half":     testNextOfBoth,
-		"the oldest that waits is known":                      testOldest,
-		"an invocation is completed once":                     testCompletion,
-		"a quick receiver is not too late":                    testQuickCompletion,
-		"an invocation is sent again under its id":            testReplay,
-		"what is named is sent before its time":               testReplayWaiting,
-		"the first of two that failed is sent first":          testReplayTwoStuck,
-		"without an order who is sent again hurries nobody":   testReplayUnordered,
-		"what is given up keeps nobody":                       testAbandon,
-		"what is parked says behind what":                     testBehind,
-		"events are found, and told once":                     testFindEvents,
-		"many tell the same at once":                          testTellAtOnce,
-		"what a filter left out is counted, with the reason":  testFilteredOut,
-		"what waits and what is dead is counted":              testTallies,
-		"a test makes nothing where nothing is delivered":     testUndelivered,
-		"invocations are read without what is long":           testBare,
-		"what nobody can be sent again is counted":            testOrphans,
-		"a completion is refused while another writes":        testRefusedCompletion,
-		"of too many that are over the oldest go":             testRetireMany,
-		"old events go when nobody needs them":                testRetireEvents,
-		"JSON with an escaped NUL is kept as it came":         testEscapedNUL,
-		"a client of the API is kept, and shut out":           testClients,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := &bench{T: t, now: time.Date(2026, 11, 22, 12, 0, 17, 0, time.UTC)}
-			b.db = open(t, b.clock)
-			test(t, b)
-		})
+	}
+}
+
+// ofDeliveries are the tests of events and their ways to who subscribes.
+func ofDeliveries() map[string]func(*testing.T, *bench) {
+	return map[string]func(*testing.T, *bench){
+		"an event is told once":                              testEventOnce,
+		"who remembers the last event misses none":           testEventOrder,
+		"an event goes to who subscribes":                    testRouting,
+		"what follows a failed event waits behind it":        testOrderOfSubjects,
+		"what is of no subject waits for nobody":             testNoSubject,
+		"a paused subscription keeps its events":             testPausedSubscription,
+		"a pause and its event are kept together":            testPauseOfClaim,
+		"what was replayed frees nothing behind another":     testReplayBeforeStuck,
+		"many are settled at once":                           testSettleMany,
+		"two of a subject are settled at once":               testSettleTwoOfSubject,
+		"deliveries are read by their bytes":                 testNextWithin,
+		"what is new does not overtake what was parked":      testUnpark,
+		"failed events and new ones have each their half":    testNextOfBoth,
+		"the oldest that waits is known":                     testOldest,
+		"an invocation is completed once":                    testCompletion,
+		"a quick receiver is not too late":                   testQuickCompletion,
+		"an invocation is sent again under its id":           testReplay,
+		"what is named is sent before its time":              testReplayWaiting,
+		"the first of two that failed is sent first":         testReplayTwoStuck,
+		"without an order who is sent again hurries nobody":  testReplayUnordered,
+		"what is given up keeps nobody":                      testAbandon,
+		"what is parked says behind what":                    testBehind,
+		"events are found, and told once":                    testFindEvents,
+		"many tell the same at once":                         testTellAtOnce,
+		"what a filter left out is counted, with the reason": testFilteredOut,
+		"what waits and what is dead is counted":             testTallies,
+		"a test makes nothing where nothing is delivered":    testUndelivered,
+		"invocations are read without what is long":          testBare,
+		"what nobody can be sent again is counted":           testOrphans,
+		"a completion is refused while another writes":       testRefusedCompletion,
+		"of too many that are over the oldest go":            testRetireMany,
+		"old events go when nobody needs them":               testRetireEvents,
+		"JSON with an escaped NUL is kept as it came":        testEscapedNUL,
+		"a client of the API is kept, and shut out":          testClients,
 	}
 }
 

@@ -26,7 +26,8 @@ import (
 
 // Store keeps subscriptions and invocations.
 type Store interface {
-	Due(ctx context.Context) (due []triggers.Due, ahead time.Duration, err error)
+	Due(ctx context.Context) ([]triggers.Due, error)
+	Ahead(ctx context.Context) (time.Duration, error)
 	ClaimSubscription(ctx context.Context, id, owner string, lease time.Duration) (triggers.Claim, error)
 	HoldSubscription(ctx context.Context, c triggers.Claim) error
 	ReleaseSubscription(ctx context.Context, c triggers.Claim) error
@@ -72,7 +73,8 @@ type Sent struct {
 // Dispatcher delivers until its context ends.
 type Dispatcher struct {
 	o     Options
-	ahead atomic.Int64 // the store's clock of ours, in nanoseconds, when it was last asked
+	asked time.Time    // when the store was asked for its time
+	ahead atomic.Int64 // its clock of ours then, in nanoseconds
 
 	mu     sync.Mutex
 	drains map[string]chan struct{} // by subscription: rung when there is something due
@@ -123,14 +125,21 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// due asks what is due, and for the time.
+// due asks what is due, and now and then for the time.
 func (d *Dispatcher) due(ctx context.Context) ([]triggers.Due, error) {
-	due, ahead, err := d.o.Store.Due(ctx)
-	if err == nil {
+	if time.Since(d.asked) >= askEvery {
+		ahead, err := d.o.Store.Ahead(ctx)
+		if err != nil {
+			return nil, err
+		}
 		d.ahead.Store(int64(ahead))
+		d.asked = time.Now()
 	}
-	return due, err
+	return d.o.Store.Due(ctx)
 }
+
+// askEvery is how often the store is asked for its time.
+const askEvery = time.Second
 
 // now is the time by the store's clock, which decides what is due: a node whose own clock is wrong delivers as the others do.
 func (d *Dispatcher) now() time.Time {

@@ -13,6 +13,7 @@ const (
 	window             = 256                    // invocations in hand
 	mostInHand         = 4 * window             // where most of them wait for a few subjects
 	mostBytes          = 8 << 20                // of payloads in hand, and one at the least
+	goFirst            = 5 * time.Millisecond   // is what those that work have, before one that fails
 	lookAgain          = 50 * time.Millisecond  // for more, where the last look gave nothing to send
 	mostUnsettled      = 100                    // before they are kept, and in one transaction
 	unsettledFor       = 10 * time.Millisecond  // at the most, while others are under way
@@ -48,6 +49,7 @@ type drain struct {
 	began     time.Time // when that began
 	held      time.Time // when the lease was made longer last
 	hungry    bool      // there may be more in the store
+	rung      time.Time // since when something has happened there, as a pause may have; zero: it was read since
 	changed   bool      // the subscription has, so that it is to be claimed anew
 	looked    time.Time // when others than those in hand were looked for
 	turns     int       // without anything to send, one after the other
@@ -145,8 +147,14 @@ const mostTurns = 3
 // rest waits until there may be something to send, and tells whether there may.
 func (n *drain) rest(ctx context.Context, ring <-chan struct{}) bool {
 	if !n.hungry {
-		n.hungry = idle(ctx, ring, n.d.o.Idle)
+		if idle(ctx, ring, n.d.o.Idle) {
+			n.heard()
+		}
 		return n.hungry
+	}
+	if n.aside() > 0 {
+		idle(ctx, nil, n.aside())
+		return true
 	}
 	if n.turns++; n.turns > mostTurns {
 		idle(ctx, ring, lookAgain)
@@ -215,6 +223,9 @@ func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
 	if len(n.ready) > 0 && n.flying < n.slots {
 		most = min(most, n.pace.untilNext())
 	}
+	if wait := n.aside(); wait > 0 {
+		most = min(most, wait)
+	}
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
@@ -225,10 +236,7 @@ func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
 			return err
 		}
 	case <-ring:
-		n.hungry = true
-		if err := n.d.o.Store.Unchanged(ctx, n.claim); err != nil {
-			return err
-		}
+		n.heard()
 	case <-timer.C:
 	case <-ctx.Done():
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/triggers"
@@ -66,5 +67,76 @@ func TestWhatIsWaitedForIsTaken(t *testing.T) {
 	n.stuck.put("=a", triggers.Stuck{Seq: 2, Due: time.Now()})
 	if err := n.fetch(t.Context()); err != nil || len(kept.parked) != 1 || len(n.queued["=a"]) != 1 || n.queued["=a"][0].Seq != 1 {
 		t.Errorf("got %v parked and %+v to be sent, %v; want a parked once, and its first to be sent", kept.parked, n.queued, err)
+	}
+}
+
+// looks is a store that has nothing, and counts what it is asked.
+type looks struct {
+	Store
+	read, asked int
+}
+
+func (l *looks) NextDeliveries(context.Context, triggers.Claim, []string, triggers.Limit) ([]triggers.Invocation, bool, error) {
+	l.read++
+	return nil, false, nil
+}
+
+func (l *looks) Unchanged(context.Context, triggers.Claim) error {
+	l.asked++
+	return nil
+}
+
+// When the bell rings, a receiver of which something has failed lets those that work go first, for as long and no longer, however often it rings.
+func TestWhoFailsStandsAside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		kept := &looks{}
+		o := testDispatcher().o
+		o.Store = kept
+		n := New(o).drainOf(triggers.Claim{}, time.Now())
+		fetch := func(want int) {
+			t.Helper()
+			if err := n.fetch(t.Context()); err != nil || kept.read != want {
+				t.Errorf("got %d readings, %v, want %d", kept.read, err, want)
+			}
+		}
+		fetch(1)
+		n.heard()
+		fetch(2) // nothing has failed
+		n.stuck.put("=a", triggers.Stuck{Seq: 1, Due: time.Now().Add(time.Hour)})
+		n.heard()
+		fetch(2)
+		<-time.After(goFirst / 2)
+		n.heard()
+		fetch(2)
+		before := time.Now()
+		if n.rest(t.Context(), nil); time.Since(before) != goFirst/2 {
+			t.Errorf("stood aside for another %v, want %v", time.Since(before), goFirst/2)
+		}
+		fetch(3)
+		fetch(3) // it has not rung since
+	})
+}
+
+// A bell is a reason to look whether the subscription has changed, for a drain too that has no room for more.
+func TestABellIsHeardWithoutRoom(t *testing.T) {
+	t.Parallel()
+	kept := &looks{}
+	o := testDispatcher().o
+	o.Store = kept
+	n := New(o).drainOf(triggers.Claim{}, time.Now())
+	for seq := range int64(mostInHand) {
+		n.inHand[seq] = 1
+	}
+	for range 2 {
+		n.heard()
+		for range 2 {
+			if err := n.fetch(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if kept.read != 0 || kept.asked != 2 {
+		t.Errorf("got %d readings, and asked %d times, want none, and once for each bell", kept.read, kept.asked)
 	}
 }

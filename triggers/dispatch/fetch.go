@@ -13,11 +13,19 @@ import (
 	"sluice/triggers"
 )
 
-// fetch reads what is due while there is room for it. Where all that is in hand waits for a few subjects, it is what is due of others.
+// fetch reads what is due while there is room for it. Where all that is in hand waits for a few subjects, it is what is due of others. The claim
+// is looked at with that, and without it too when the bell has rung.
 func (n *drain) fetch(ctx context.Context) error {
-	room := len(n.inHand) <= window/2 && n.bytes <= mostBytes/2
+	if n.aside() > 0 {
+		return nil
+	}
+	rung, room := !n.rung.IsZero(), len(n.inHand) <= window/2 && n.bytes <= mostBytes/2
+	n.rung = time.Time{}
 	switch {
 	case n.probe && len(n.inHand) > 0, room && !n.hungry, !room && !n.starved():
+		if rung {
+			return n.d.o.Store.Unchanged(ctx, n.claim)
+		}
 		return nil
 	}
 	but, limit := n.waiting(), triggers.Limit{Rows: window + len(n.inHand), Bytes: mostBytes + n.bytes}
@@ -32,6 +40,22 @@ func (n *drain) fetch(ctx context.Context) error {
 		n.hungry = more
 	}
 	return n.take(ctx, next)
+}
+
+// heard notes that the bell has rung.
+func (n *drain) heard() {
+	if n.hungry = true; n.rung.IsZero() {
+		n.rung = time.Now()
+	}
+}
+
+// aside is how long a receiver of which something has failed stands aside when the bell has rung, so that those that work, for which it mostly rings
+// too, have the database and the processors first.
+func (n *drain) aside() time.Duration {
+	if n.rung.IsZero() || len(n.stuck) == 0 {
+		return 0
+	}
+	return goFirst - time.Since(n.rung)
 }
 
 // waiting are the subjects of which all that is due waits for something in hand, so that it need not be read again and again.

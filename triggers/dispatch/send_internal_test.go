@@ -229,9 +229,9 @@ func TestNoKey(t *testing.T) {
 // late is a store whose clock is an hour behind.
 type late struct{ Store }
 
-func (late) Due(context.Context) ([]triggers.Due, time.Duration, error) {
-	return nil, -time.Hour, nil
-}
+func (late) Due(context.Context) ([]triggers.Due, error) { return nil, nil }
+
+func (late) Ahead(context.Context) (time.Duration, error) { return -time.Hour, nil }
 
 // When an event is sent again, and how old it is, goes by the store's clock, whatever the node's says.
 func TestClockIsTheStores(t *testing.T) {
