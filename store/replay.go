@@ -9,8 +9,9 @@ import (
 )
 
 // Replay sends invocations again that a query asks for, dead ones and done ones, and of those that it names by their ids those too that were tried
-// and wait for their next time; each keeps its id and the record of its attempts. It returns how many those are. It is a transaction for each thousand, in the order of their numbers, and takes each once, though one that was sent again
-// may be over before the last is reached; what is made meanwhile is not taken. An error comes with how many are sent again all the same.
+// and wait for their next time; each keeps its id and the record of its attempts. It returns how many those are. It is a transaction for each
+// thousand, in the order of their numbers, and takes each once, though one that was sent again may be over before the last is reached; what is made
+// meanwhile is not taken. An error comes with how many are sent again all the same.
 func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
 	const what = "replay invocations"
 	over := overOf(q)
@@ -80,35 +81,35 @@ func overOf(q triggers.Query) (over []any) {
 // hurry makes what is behind some due at once, of those that were tried and wait: once they are sent they keep nobody by their times, and numbers
 // alone are to decide between what was parked, what has failed behind them and what comes later.
 func hurry(ctx context.Context, t tx, some []any) error {
-	type head struct {
+	type tried struct {
 		subscription, subject string
 		seq                   int64
 	}
-	var heads []head
+	var all []tried
 	err := t.each(ctx, `SELECT subscription, subject, seq FROM invocations WHERE COALESCE(state, '') = 'waiting' AND tries > 0 AND subject <> '' AND
 		seq IN (`+marks(len(some))+`) ORDER BY seq FOR UPDATE`, some, func(scan scan) error {
-		var h head
-		err := scan(&h.subscription, &h.subject, &h.seq)
-		heads = append(heads, h)
+		var one tried
+		err := scan(&one.subscription, &one.subject, &one.seq)
+		all = append(all, one)
 		return err
 	})
-	if err != nil || len(heads) == 0 {
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	all, err := subscriptions(ctx, t)
+	subscribed, err := subscriptions(ctx, t)
 	if err != nil {
 		return err
 	}
 	ordered := map[string]bool{}
-	for i := range all {
-		ordered[all[i].ID] = all[i].Sluice.Ordering != triggers.OrderingNone
+	for _, s := range subscribed {
+		ordered[s.ID] = s.Sluice.Ordering != triggers.OrderingNone
 	}
-	for _, h := range heads {
-		if !ordered[h.subscription] {
+	for _, one := range all {
+		if !ordered[one.subscription] {
 			continue
 		}
 		if _, err := t.exec(ctx, "UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND seq > ? AND due > ?",
-			atOnce, h.subscription, h.subject, h.seq, atOnce); err != nil {
+			atOnce, one.subscription, one.subject, one.seq, atOnce); err != nil {
 			return err
 		}
 	}

@@ -31,27 +31,41 @@ They can be sent again by sluice invocations replay.`,
 	return cmd
 }
 
-// abandonNamed gives those up that are named. One that is not there is a mistake, and then nothing is given up; of those that are over it says so.
+// abandonNamed gives those up that are named; of those that are over it says so.
 func abandonNamed(ctx context.Context, env environment, output format, db *store.DB, ids []string) error {
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	var whyNot error
-	for _, id := range ids {
-		one, err := db.Invocation(ctx, id)
-		switch {
-		case errors.Is(err, aggregation.ErrNone):
-			return noInvocation(id)
-		case err != nil:
-			return err
-		case one.State != triggers.Waiting && one.State != triggers.Asked:
-			whyNot = errors.Join(whyNot, fmt.Errorf("%s is %s since %s, so that there is nothing to give up", id, one.State, clock(one.Completed)))
+	ids, whyNot, err := namedInvocations(ctx, db, ids, func(one triggers.Invocation) string {
+		if one.State == triggers.Waiting || one.State == triggers.Asked {
+			return ""
 		}
+		return fmt.Sprintf("is %s since %s, so that there is nothing to give up", one.State, clock(one.Completed))
+	})
+	if err != nil {
+		return err
 	}
 	n, err := db.Abandon(ctx, ids...)
 	if err != nil {
 		return err
 	}
 	return errors.Join(printAbandoned(env, output, n), whyNot)
+}
+
+// namedInvocations reads ids, of which each is there: one that is not is a mistake, and then nothing is to be done. whyNot says of the others why
+// nothing can be done with them, where cannot gives a reason.
+func namedInvocations(ctx context.Context, db *store.DB, named []string, cannot func(triggers.Invocation) string) (ids []string, whyNot, err error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(named)))
+	for _, id := range ids {
+		one, err := db.Invocation(ctx, id)
+		switch {
+		case errors.Is(err, aggregation.ErrNone):
+			return nil, nil, noInvocation(id)
+		case err != nil:
+			return nil, nil, err
+		}
+		if reason := cannot(one); reason != "" {
+			whyNot = errors.Join(whyNot, fmt.Errorf("%s %s", id, reason))
+		}
+	}
+	return ids, whyNot, nil
 }
 
 func printAbandoned(env environment, output format, n int64) error {

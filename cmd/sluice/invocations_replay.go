@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"sluice/aggregation"
 	"sluice/store"
 	"sluice/triggers"
 )
@@ -112,30 +110,25 @@ func printReplayed(env environment, output format, n, orphans int64) error {
 	return err
 }
 
-// replayNamed sends those again that are named. One that is not there is a mistake, and then nothing is sent; of those that cannot be sent again
-// it says why.
+// replayNamed sends those again that are named; of those that cannot be sent again it says why.
 func replayNamed(ctx context.Context, env environment, output format, db *store.DB, ids []string) error {
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
 	names, err := subscriptionNames(ctx, db)
 	if err != nil {
 		return err
 	}
-	var whyNot error
-	for _, id := range ids {
-		one, err := db.Invocation(ctx, id)
+	ids, whyNot, err := namedInvocations(ctx, db, ids, func(one triggers.Invocation) string {
 		switch _, subscribed := names[one.Subscription]; {
-		case errors.Is(err, aggregation.ErrNone):
-			return noInvocation(id)
-		case err != nil:
-			return err
 		case one.State == triggers.Waiting && one.Tries == 0:
-			whyNot = errors.Join(whyNot, fmt.Errorf("%s is on its way already", id))
+			return "is on its way already"
 		case one.State == triggers.Asked:
-			whyNot = errors.Join(whyNot, fmt.Errorf("%s waits for the receiver's answer until %s", id, clock(one.Deadline)))
+			return "waits for the receiver's answer until " + clock(one.Deadline)
 		case !subscribed:
-			whyNot = errors.Join(whyNot, fmt.Errorf("%s: its subscription is gone, so that there is nobody to send it to", id))
+			return "cannot be sent again: its subscription is gone, so that there is nobody to send it to"
 		}
+		return ""
+	})
+	if err != nil {
+		return err
 	}
 	n, err := db.Replay(ctx, triggers.Query{IDs: ids})
 	if err != nil {

@@ -12,33 +12,31 @@ import (
 // replayInvocation is ours: it sends one invocation again, under its id, also before its time.
 func (a *API) replayInvocation(v *visit) error {
 	n, err := a.Invocations.Replay(v.Context(), triggers.Query{IDs: []string{v.id}})
-	if err != nil {
-		return err
-	}
-	if n > 0 {
-		return a.getInvocation(v)
-	}
-	one, err := a.Invocations.Invocation(v.Context(), v.id)
-	switch {
-	case errors.Is(err, aggregation.ErrNone):
-		return notFound()
-	case err != nil:
-		return err
-	case one.State == triggers.Waiting:
-		return bad("the invocation is on its way already")
-	case one.State == triggers.Asked:
-		return bad("the invocation waits for the receiver's answer until %s", instant(one.Deadline))
-	}
-	return bad("the invocation's subscription is gone, so that there is nobody to send it to")
+	return a.changed(v, n, err, func(one triggers.Invocation) error {
+		switch one.State {
+		case triggers.Waiting:
+			return bad("the invocation is on its way already")
+		case triggers.Asked:
+			return bad("the invocation waits for the receiver's answer until %s", instant(one.Deadline))
+		}
+		return bad("the invocation's subscription is gone, so that there is nobody to send it to")
+	})
 }
 
 // abandonInvocation is ours: it gives one invocation up, so that what waits behind it goes on.
 func (a *API) abandonInvocation(v *visit) error {
 	n, err := a.Invocations.Abandon(v.Context(), v.id)
-	if err != nil {
+	return a.changed(v, n, err, func(one triggers.Invocation) error {
+		return bad("the invocation is %s since %s, so that there is nothing to give up", one.State, instant(one.Completed))
+	})
+}
+
+// changed answers with the invocation of a visit where it is n > 0 that were changed, and otherwise with why it is not.
+func (a *API) changed(v *visit, n int64, err error, whyNot func(triggers.Invocation) error) error {
+	switch {
+	case err != nil:
 		return err
-	}
-	if n > 0 {
+	case n > 0:
 		return a.getInvocation(v)
 	}
 	one, err := a.Invocations.Invocation(v.Context(), v.id)
@@ -48,7 +46,7 @@ func (a *API) abandonInvocation(v *visit) error {
 	case err != nil:
 		return err
 	}
-	return bad("the invocation is %s since %s, so that there is nothing to give up", one.State, instant(one.Completed))
+	return whyNot(one)
 }
 
 // replayInvocations is ours: it sends again what is over, of one subscription or all that is dead. Tests are left out.
