@@ -104,6 +104,8 @@ var Queries = map[string]string{
 	"bury asked":   fmt.Sprintf(onTheWay, "asked"),
 	"overdue":      overdue,
 	"first stuck":  firstStuck,
+	"next":         wholeInvocation + isDue + firstDue,
+	"next failed":  wholeInvocation + isDue + failed + firstDue,
 	"again":        again(2),
 	"parked":       parked(2),
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"sluice/triggers"
@@ -14,7 +15,7 @@ import (
 func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit triggers.Limit) (next []triggers.Invocation, more bool, err error) {
 	err = db.read("read deliveries", func(t tx) error {
 		now := db.instant()
-		d := deliveries{t: t, which: "i.subscription = ? AND i.state = 'waiting' AND i.due <= " + now, args: []any{c.Subscription.ID}}
+		d := deliveries{t: t, which: fmt.Sprintf(isDue, now), args: []any{c.Subscription.ID}}
 		if until := pausedUntil(c.Subscription.Sluice.Paused); !c.Subscription.Enabled {
 			d.which += " AND i.test = 1"
 		} else if until > 0 {
@@ -42,6 +43,12 @@ type deliveries struct {
 	which string
 	args  []any
 }
+
+// What is due of a subscription at a time, which stands for %[1]s, and its order.
+const (
+	isDue    = "i.subscription = ? AND i.state = 'waiting' AND i.due <= %[1]s"
+	firstDue = " ORDER BY i.due, i.seq LIMIT ?"
+)
 
 // all reads what is due, where that is not more than the limit: mostly it is very little.
 func (d deliveries) all(ctx context.Context, limit triggers.Limit) (next []triggers.Invocation, more bool, err error) {
@@ -85,7 +92,7 @@ func (d deliveries) some(ctx context.Context, and string, most triggers.Limit) (
 	if most.Rows <= 0 {
 		return nil, true, nil
 	}
-	some, err = invocationsWithin(ctx, d.t, most.Bytes, wholeInvocation+d.which+and+" ORDER BY i.due, i.seq LIMIT ?", append(slices.Clip(d.args), int64(most.Rows))...)
+	some, err = invocationsWithin(ctx, d.t, most.Bytes, wholeInvocation+d.which+and+firstDue, append(slices.Clip(d.args), int64(most.Rows))...)
 	left := without(most, some)
 	return some, left.Rows <= 0 || left.Bytes <= 0, err
 }

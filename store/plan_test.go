@@ -34,6 +34,8 @@ func TestPlans(t *testing.T) {
 			"overdue":      {[]any{int64(5), int64(5)}, []string{"invocations_ask"}},
 
 			"first stuck": {[]any{"s", "a", int64(5)}, []string{"invocations_s"}},
+			"next":        {[]any{"s", int64(5)}, []string{"invocations_waiting"}},
+			"next failed": {[]any{"s", int64(5)}, []string{"invocations_waiting"}},
 			"again":       {[]any{int64(5), int64(5), "", int64(6), int64(5), ""}, []string{"invocations_"}},
 			"parked":      {[]any{"a", int64(5), int64(5), "b", int64(6), int64(5), "s"}, []string{"invocations_subject"}},
 
