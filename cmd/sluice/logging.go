@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,6 +102,20 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 
 func (h *logHandler) and(add func(slog.Handler) slog.Handler) slog.Handler {
 	return &logHandler{logs: h.logs, with: append(h.with[:len(h.with):len(h.with)], add)}
+}
+
+// libraryLog is where libraries write that have only the standard log. What a peer sent is left out, as net/http quotes what comes on a connection that
+// nobody has asked on: a receiver may well send the token back that it got.
+type libraryLog struct{ to *slog.Logger }
+
+// Write implements io.Writer. p is one record.
+func (l libraryLog) Write(p []byte) (int, error) {
+	text, _, quotes := strings.Cut(strings.TrimSpace(string(p)), " starting with ")
+	if quotes {
+		text += "; what it was is not written here"
+	}
+	l.to.Warn(text)
+	return len(p), nil
 }
 
 // batch writes lines in few writes: a write costs as much as all else that is done for a line.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log"
 	"log/slog"
 	"strings"
 	"sync"
@@ -107,4 +108,20 @@ func TestLogsKeepBack(t *testing.T) {
 		log.Info(strings.Repeat("x", logBytes))
 		written("a great deal", 6)
 	})
+}
+
+// What a receiver sends that nobody has asked for is in no log, though net/http would have it there.
+func TestLibrariesQuoteNoPeer(t *testing.T) {
+	t.Parallel()
+	const token = "planted-token"
+	var out bytes.Buffer
+	logs := newLogs(&out)
+	to := log.New(libraryLog{logs.logger()}, "", 0)
+	to.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "HTTP/1.1 200 OK\r\n\r\n"+token, nil)
+	to.Print("Error enabling Transport HTTP/2 support")
+	logs.flush()
+	got := out.String()
+	if strings.Contains(got, token) || !strings.Contains(got, "on idle HTTP channel; what it was") || !strings.Contains(got, "Error enabling Transport HTTP/2 support") || !strings.Contains(got, "level=WARN") {
+		t.Errorf("got %q, want both warnings, and no token", got)
+	}
 }
