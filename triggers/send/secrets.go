@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sluice/triggers"
 )
@@ -19,7 +20,17 @@ const blank = "[redacted]"
 type secrets struct {
 	mu    sync.Mutex
 	known []string
+	old   []token // that were used until lately
 }
+
+// token is one that is used no more.
+type token struct {
+	value string
+	since time.Time
+}
+
+// oldFor is longer than any delivery, which a receiver may still answer with the token that it came with.
+const oldFor = time.Minute
 
 // add makes value a secret. A value of a few bytes would blank half of an innocent text, and is no secret anyway.
 func (s *secrets) add(value string) {
@@ -31,10 +42,14 @@ func (s *secrets) add(value string) {
 	s.known = append(s.known, value)
 }
 
-// swap replaces a secret that is used no more, so that a token for each hour does not fill the memory.
+// swap replaces a secret that is used no more, and forgets it a while later, so that a token for each hour does not fill the memory.
 func (s *secrets) swap(old, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.old = slices.DeleteFunc(s.old, func(t token) bool { return time.Since(t.since) > oldFor })
+	if old != "" {
+		s.old = append(s.old, token{old, time.Now()})
+	}
 	for i, k := range s.known {
 		if k == old {
 			s.known[i] = value
@@ -48,14 +63,18 @@ func (s *secrets) swap(old, value string) {
 func (s *secrets) redact(text []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range s.known {
+	known := slices.Clone(s.known)
+	for _, t := range s.old {
+		known = append(known, t.value)
+	}
+	for _, k := range known {
 		if bytes.Contains(text, []byte(k)) {
 			text = bytes.ReplaceAll(text, []byte(k), []byte(blank))
 		}
 	}
 	var spans [][2]int
 	for _, r := range readings(text) {
-		for _, k := range s.known {
+		for _, k := range known {
 			spans = append(spans, r.find(k)...)
 		}
 	}

@@ -64,6 +64,7 @@ func (s *Senders) Send(ctx context.Context, d triggers.Delivery) (triggers.Answe
 	}
 	defer s.give(c)
 	answer, err := c.sender.Send(ctx, d)
+	answer.Body = c.secrets.redact(answer.Body) // while it is known which token went out
 	return answer, c.secrets.hide(err)
 }
 
