@@ -55,6 +55,9 @@ func benchBadSink(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if *rounds < 1 {
+		return errors.New("-rounds must be at least 1")
+	}
 	binary := cmp.Or(flags.Arg(0), "bin/sluice")
 	var worst, all float64
 	for _, database := range strings.Split(*databases, ",") {
