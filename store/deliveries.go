@@ -179,22 +179,23 @@ func park(ctx context.Context, t tx, c triggers.Claim, heads ...head) error {
 			left = append(left, h)
 		default:
 			n, subjects[h.subject] = n+1, true
-			args = append(args, h.subject, h.seq, h.due)
+			args = append(args, c.Subscription.ID, h.subject, h.seq, h.due)
 		}
 	}
 	if n == 0 {
 		return nil
 	}
-	if _, err := t.exec(ctx, parked(n), append(args, c.Subscription.ID)...); err != nil {
+	if _, err := t.exec(ctx, parked(n), args...); err != nil {
 		return err
 	}
 	return park(ctx, t, c, left...)
 }
 
-// parked is the query that parks what is behind n heads of as many subjects: those, their numbers, when they are due, and the subscription.
+// parked is the query that parks what is behind n heads of as many subjects: the subscription of each, its subject, its number, and when it is due.
+// COALESCE keeps SQLite from looking for the heads of each that waits, where it is to look for what waits behind each head.
 func parked(n int) string {
-	return "UPDATE invocations SET due = v.column3 FROM " + values(n, text, bigint, bigint) +
-		" WHERE subscription = ? AND subject = v.column1 AND state = 'waiting' AND seq > v.column2 AND due < v.column3"
+	return "UPDATE invocations SET due = v.column4 FROM " + values(n, text, text, bigint, bigint) +
+		" WHERE subscription = COALESCE(v.column1, '') AND subject = COALESCE(v.column2, '') AND state = 'waiting' AND seq > v.column3 AND due < v.column4"
 }
 
 // unpark makes what was parked due as what was never sent is, so that numbers alone decide between it and what comes later. What is behind another

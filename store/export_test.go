@@ -106,8 +106,9 @@ var Queries = map[string]string{
 	"first stuck":  firstStuck,
 	"next":         wholeInvocation + isDue + firstDue,
 	"next failed":  wholeInvocation + isDue + failed + firstDue,
-	"again":        again(2),
-	"parked":       parked(2),
+	"again":        again(8),
+	"parked":       parked(8),
+	"next test":    wholeInvocation + isDue + testsAlone + firstDue,
 
 	"events in use": eventsInUse,
 	"of an event":   ofEvent,

@@ -16,11 +16,12 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string
 	err = db.read("read deliveries", func(t tx) error {
 		now := db.instant()
 		d := deliveries{t: t, which: fmt.Sprintf(isDue, now), args: []any{c.Subscription.ID}}
-		if until := pausedUntil(c.Subscription.Sluice.Paused); !c.Subscription.Enabled {
-			d.which += " AND i.test = 1"
-		} else if until > 0 {
-			d.which += " AND (i.test = 1 OR " + now + " >= ?)"
-			d.args = append(d.args, until)
+		tests, err := db.testsAlone(ctx, t, c)
+		if err != nil {
+			return err
+		}
+		if tests {
+			d.which += testsAlone
 		}
 		if len(but) > 0 {
 			d.which += " AND i.subject NOT IN (" + marks(len(but)) + ")"
@@ -44,10 +45,22 @@ type deliveries struct {
 	args  []any
 }
 
+// testsAlone tells whether a claim's subscription is to get nothing but tests.
+func (db *DB) testsAlone(ctx context.Context, t tx, c triggers.Claim) (bool, error) {
+	until := pausedUntil(c.Subscription.Sluice.Paused)
+	if !c.Subscription.Enabled || until == 0 {
+		return !c.Subscription.Enabled, nil
+	}
+	now, err := db.now(ctx, t)
+	return until > micros(now), err
+}
+
 // What is due of a subscription at a time, which stands for %[1]s, and its order.
 const (
 	isDue    = "i.subscription = ? AND i.state = 'waiting' AND i.due <= %[1]s"
 	firstDue = " ORDER BY i.due, i.seq LIMIT ?"
+
+	testsAlone = " AND i.test = 1"
 )
 
 // all reads what is due, where that is not more than the limit: mostly it is very little.
@@ -60,28 +73,26 @@ func (d deliveries) all(ctx context.Context, limit triggers.Limit) (next []trigg
 	for fresh > 0 && !next[fresh-1].Due.IsZero() {
 		fresh--
 	}
-	if more {
-		return d.both(ctx, limit, next[:fresh], fresh == len(next))
+	half := triggers.Limit{Rows: (limit.Rows + 1) / 2, Bytes: limit.Bytes / 2}
+	if left := without(limit, next[:fresh]); more && (fresh == len(next) || left.Rows < half.Rows || left.Bytes < half.Bytes) {
+		next, err = d.both(ctx, limit, half, next[:fresh])
+		return next, true, err // what was freed between the two readings may be in neither
 	}
-	return slices.Concat(next[fresh:], next[:fresh]), false, nil
+	return slices.Concat(next[fresh:], next[:fresh]), more, nil
 }
 
-// both shares a limit between what failed and is due again and what is new, of which the first are known. more: there may be more of that.
-func (d deliveries) both(ctx context.Context, limit triggers.Limit, fresh []triggers.Invocation, more bool) ([]triggers.Invocation, bool, error) {
-	again, moreAgain, err := d.some(ctx, failed, triggers.Limit{Rows: (limit.Rows + 1) / 2, Bytes: limit.Bytes / 2})
+// both shares a limit between what failed and is due again, which gets half of it, and what is new, of which the first are known.
+func (d deliveries) both(ctx context.Context, limit, half triggers.Limit, fresh []triggers.Invocation) ([]triggers.Invocation, error) {
+	again, _, err := d.some(ctx, failed, half)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	n, left := 0, without(limit, again)
 	for n < len(fresh) && left.Rows > 0 && (n == 0 || left.Bytes > 0) {
 		left = without(left, fresh[n:n+1])
 		n++
 	}
-	more = more || n < len(fresh)
-	if fresh = fresh[:n]; moreAgain && !more {
-		again, moreAgain, err = d.some(ctx, failed, without(limit, fresh))
-	}
-	return append(again, fresh...), more || moreAgain, err
+	return append(again, fresh[:n]...), nil
 }
 
 // failed is true of what is sent again, alone.

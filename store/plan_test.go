@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,14 @@ import (
 	"sluice/store/storetest"
 	"sluice/triggers"
 )
+
+// times is args so many times over.
+func times(n int, args ...any) (all []any) {
+	for range n {
+		all = append(all, args...)
+	}
+	return all
+}
 
 // What runs often finds its rows by the index that holds few others, on both databases.
 func TestPlans(t *testing.T) {
@@ -36,8 +45,9 @@ func TestPlans(t *testing.T) {
 			"first stuck": {[]any{"s", "a", int64(5)}, []string{"invocations_s"}},
 			"next":        {[]any{"s", int64(5)}, []string{"invocations_waiting"}},
 			"next failed": {[]any{"s", int64(5)}, []string{"invocations_waiting"}},
-			"again":       {[]any{int64(5), int64(5), "", int64(6), int64(5), ""}, []string{"invocations_"}},
-			"parked":      {[]any{"a", int64(5), int64(5), "b", int64(6), int64(5), "s"}, []string{"invocations_subject"}},
+			"again":       {times(8, int64(5), int64(5), "", int64(1)), []string{"invocations_pkey|autoindex_invocations_1 (seq=?)"}},
+			"parked":      {times(8, "s", "a", int64(5), int64(5)), []string{"COALESCE(\"*VALUES*\".column2, ''::text))::text) AND (seq > |subject=? AND seq>?"}},
+			"next test":   {[]any{"s", int64(5)}, []string{"invocations_test|invocations_waiting"}},
 
 			"events in use": {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
 			"of an event":   {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
@@ -46,8 +56,8 @@ func TestPlans(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, index := range want.indexes {
-				if !strings.Contains(plan, index) {
+			for _, index := range want.indexes { // by PostgreSQL's words, or by SQLite's
+				if !slices.ContainsFunc(strings.Split(index, "|"), func(index string) bool { return strings.Contains(plan, index) }) {
 					t.Errorf("%s: got no use of %s in\n%s", name, index, plan)
 				}
 			}

@@ -154,7 +154,7 @@ type postgresTx struct {
 }
 
 // lists are in queries about many rows that are named one by one.
-var lists = []string{" IN (?", " FROM (VALUES ("}
+var lists = []string{" IN (?", "FROM (VALUES ("}
 
 // planned has queries with a list planned each time that they run. The server keeps the plan of others after the fifth time; one from when a
 // table was small reads all of it, for each list, however large it has grown. To plan everything anew would cost a fifth of all deliveries.

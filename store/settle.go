@@ -12,8 +12,8 @@ import (
 )
 
 // Settle keeps what became of some deliveries, each of another invocation. Where deliveries of a subject go one after the other, those behind
-// one that is sent again wait as long, and are due when that is over. What was settled or deleted meanwhile by another is left alone. It tells
-// whether the subscription has changed, so that it is to be claimed anew.
+// one that is sent again wait as long, and are due when that is over. What was completed, abandoned or deleted meanwhile stays so, and
+// its attempt counts. It tells whether the subscription has changed, so that it is to be claimed anew.
 func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) (changed bool, err error) {
 	err = db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
 		s := settling{t: t, claim: c}
@@ -53,10 +53,16 @@ func (s settling) all(ctx context.Context, results []triggers.Result) error {
 			others = append(others, r)
 		}
 	}
+	var heads []head
 	for some := range slices.Chunk(failed, mostRows) {
-		if err := s.again(ctx, some); err != nil {
+		stuck, err := s.again(ctx, some)
+		if err != nil {
 			return err
 		}
+		heads = append(heads, stuck...)
+	}
+	if err := park(ctx, s.t, s.claim, heads...); err != nil {
+		return err
 	}
 	for _, r := range others {
 		if err := s.one(ctx, r); err != nil {
@@ -87,39 +93,34 @@ func (s settling) done(ctx context.Context, results []triggers.Result) error {
 	return err
 }
 
-// again keeps those that are sent again, and parks what is behind them.
-func (s settling) again(ctx context.Context, results []triggers.Result) error {
+// again keeps those that are sent again, and returns those that others wait for.
+func (s settling) again(ctx context.Context, results []triggers.Result) (heads []head, err error) {
 	var args []any
 	due := map[int64]int64{}
 	for _, r := range results {
-		args, due[r.Seq] = append(args, r.Seq, micros(r.Due), clean(r.Reason)), micros(r.Due)
+		args, due[r.Seq] = append(args, r.Seq, micros(r.Due), clean(r.Reason), int64(r.Attempt.Number)), micros(r.Due)
 	}
-	var heads []head
 	kept := map[int64]bool{}
-	err := s.t.each(ctx, again(len(results)), args, func(scan scan) error {
+	err = s.t.each(ctx, again(len(results)), args, func(scan scan) error {
 		var h head
 		err := scan(&h.seq, &h.subject)
 		h.due, kept[h.seq] = due[h.seq], true
 		heads = append(heads, h)
 		return err
 	})
-	if err != nil {
-		return err
-	}
 	for _, r := range results {
-		if !kept[r.Seq] {
-			if err := s.late(ctx, r); err != nil {
-				return err
-			}
+		if err == nil && !kept[r.Seq] {
+			err = s.late(ctx, r)
 		}
 	}
-	return park(ctx, s.t, s.claim, heads...)
+	return heads, err
 }
 
-// again is the query that has n invocations sent again: their numbers, when, and why.
+// again is the query that has n invocations sent again: their numbers, when, why, and after which attempt, so that what was kept though nobody
+// heard of it is not counted twice.
 func again(n int) string {
 	return `UPDATE invocations SET attempts = attempts + 1, tries = tries + 1, due = v.column2, completed = 0, deadline = 0, reason = v.column3, output = NULL
-		FROM ` + values(n, bigint, bigint, text) + ` WHERE seq = v.column1 AND COALESCE(state, '') = 'waiting' RETURNING seq, subject`
+		FROM ` + values(n, bigint, bigint, text, bigint) + ` WHERE seq = v.column1 AND attempts < v.column4 AND COALESCE(state, '') = 'waiting' RETURNING seq, subject`
 }
 
 // one keeps a result of any kind.
@@ -141,7 +142,7 @@ func (s settling) one(ctx context.Context, r triggers.Result) error {
 	return err
 }
 
-// late notes the attempt of one that was completed or deleted meanwhile by another.
+// late notes the attempt of one that was completed or deleted meanwhile by another, or is kept already.
 func (s settling) late(ctx context.Context, r triggers.Result) error {
 	n := int64(r.Attempt.Number)
 	var subject string

@@ -79,7 +79,7 @@ func withoutLocks(query string) string {
 	return query
 }
 
-// mostRows is how many rows one INSERT has at most: few enough for either database's bound on arguments.
+// mostRows is how many rows one statement names at most: few enough for either database's bound on arguments.
 const mostRows = 100
 
 // insert writes items with one statement for each hundred: head, a group of ? for each item, tail.

@@ -91,6 +91,9 @@ func New(o Options) *Dispatcher {
 			*d.field = d.otherwise
 		}
 	}
+	if o.Store != nil {
+		o.Store = within{o.Store}
+	}
 	o.Circuit.fill()
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -127,7 +130,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 
 // due asks what is due, and now and then for the time.
 func (d *Dispatcher) due(ctx context.Context) ([]triggers.Due, error) {
-	if time.Since(d.asked) >= askEvery {
+	if time.Since(d.asked) >= d.o.Look {
 		ahead, err := d.o.Store.Ahead(ctx)
 		if err != nil {
 			return nil, err
@@ -137,9 +140,6 @@ func (d *Dispatcher) due(ctx context.Context) ([]triggers.Due, error) {
 	}
 	return d.o.Store.Due(ctx)
 }
-
-// askEvery is how often the store is asked for its time.
-const askEvery = time.Second
 
 // now is the time by the store's clock, which decides what is due: a node whose own clock is wrong delivers as the others do.
 func (d *Dispatcher) now() time.Time {

@@ -14,6 +14,7 @@ const (
 	mostInHand         = 4 * window             // where most of them wait for a few subjects
 	mostBytes          = 8 << 20                // of payloads in hand, and one at the least
 	goFirst            = 5 * time.Millisecond   // is what those that work have, before one that fails
+	lately             = time.Second            // since a failure
 	lookAgain          = 50 * time.Millisecond  // for more, where the last look gave nothing to send
 	mostUnsettled      = 100                    // before they are kept, and in one transaction
 	unsettledFor       = 10 * time.Millisecond  // at the most, while others are under way
@@ -49,7 +50,8 @@ type drain struct {
 	began     time.Time // when that began
 	held      time.Time // when the lease was made longer last
 	hungry    bool      // there may be more in the store
-	rung      time.Time // since when something has happened there, as a pause may have; zero: it was read since
+	rung      time.Time // since when something has happened there; zero: it was read since
+	failed    time.Time // when a delivery has failed last
 	changed   bool      // the subscription has, so that it is to be claimed anew
 	looked    time.Time // when others than those in hand were looked for
 	turns     int       // without anything to send, one after the other

@@ -103,7 +103,8 @@ func TestWhoFailsStandsAside(t *testing.T) {
 		fetch(1)
 		n.heard()
 		fetch(2) // nothing has failed
-		n.stuck.put("=a", triggers.Stuck{Seq: 1, Due: time.Now().Add(time.Hour)})
+		n.inHand[1], n.busy["=a"], n.flying = 1, true, 1
+		n.took([]landing{{subject: "=a", result: triggers.Result{Seq: 1, State: triggers.Waiting, Due: time.Now().Add(time.Hour)}}})
 		n.heard()
 		fetch(2)
 		<-time.After(goFirst / 2)
@@ -115,6 +116,9 @@ func TestWhoFailsStandsAside(t *testing.T) {
 		}
 		fetch(3)
 		fetch(3) // it has not rung since
+		<-time.After(lately)
+		n.heard()
+		fetch(4) // that it waits to be sent again is no reason any more
 	})
 }
 

@@ -49,10 +49,10 @@ func (n *drain) heard() {
 	}
 }
 
-// aside is how long a receiver of which something has failed stands aside when the bell has rung, so that those that work, for which it mostly rings
-// too, have the database and the processors first.
+// aside is how long a receiver of which something has failed lately stands aside when the bell has rung, so that those that work, for which it mostly
+// rings too, have the database and the processors first.
 func (n *drain) aside() time.Duration {
-	if n.rung.IsZero() || len(n.stuck) == 0 {
+	if n.rung.IsZero() || n.failed.IsZero() || time.Since(n.failed) > lately {
 		return 0
 	}
 	return goFirst - time.Since(n.rung)

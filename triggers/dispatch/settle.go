@@ -29,6 +29,7 @@ func (n *drain) tookOne(l landing) {
 	n.pace.note(l, n.d.o.Circuit.MostProbe)
 	delete(n.busy, l.subject)
 	if l.result.State == triggers.Waiting {
+		n.failed = time.Now()
 		n.stuck.put(l.subject, triggers.Stuck{Seq: l.result.Seq, Due: l.result.Due})
 		n.drop(l.subject)
 		return
