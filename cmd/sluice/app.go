@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -69,7 +68,7 @@ func newApp(ctx context.Context, o options) (*App, error) {
 	}
 	a := &App{source: o.source, logs: newLogs(o.log), metrics: proxy.NewMetrics(), ring: &proxy.Ring{}, reloaded: make(chan struct{}, 1)}
 	a.log = a.logs.logger()
-	log.SetOutput(libraryLog{a.log})
+	logLibraries(a.log)
 	a.tracing = &tracing{log: a.log}
 	a.doors = &doors{log: a.log, ending: make(chan struct{})}
 	if err := a.build(ctx, set, o.data); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"log/slog"
 	"strings"
 	"sync"
@@ -102,6 +103,12 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 
 func (h *logHandler) and(add func(slog.Handler) slog.Handler) slog.Handler {
 	return &logHandler{logs: h.logs, with: append(h.with[:len(h.with):len(h.with)], add)}
+}
+
+// logLibraries takes what libraries write to the standard log, of which there is one for all of the process.
+func logLibraries(to *slog.Logger) {
+	log.SetFlags(0)               //nolint:forbidigo // nothing is logged by it, and to has times of its own
+	log.SetOutput(libraryLog{to}) //nolint:forbidigo // as above
 }
 
 // libraryLog is where libraries write that have only the standard log. What a peer sent is left out, as net/http quotes what comes on a connection that

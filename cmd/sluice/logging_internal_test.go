@@ -3,7 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"log"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -116,9 +117,12 @@ func TestLibrariesQuoteNoPeer(t *testing.T) {
 	const token = "planted-token"
 	var out bytes.Buffer
 	logs := newLogs(&out)
-	to := log.New(libraryLog{logs.logger()}, "", 0)
-	to.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "HTTP/1.1 200 OK\r\n\r\n"+token, nil)
-	to.Print("Error enabling Transport HTTP/2 support")
+	to := libraryLog{logs.logger()}
+	for _, text := range []string{fmt.Sprintf("Unsolicited response received on idle HTTP channel starting with %q; err=<nil>\n", "HTTP/1.1 200 OK\r\n\r\n"+token), "Error enabling Transport HTTP/2 support\n"} {
+		if _, err := io.WriteString(to, text); err != nil {
+			t.Fatal(err)
+		}
+	}
 	logs.flush()
 	got := out.String()
 	if strings.Contains(got, token) || !strings.Contains(got, "on idle HTTP channel; what it was") || !strings.Contains(got, "Error enabling Transport HTTP/2 support") || !strings.Contains(got, "level=WARN") {

@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"io"
-	"log"
 	"os"
 	"os/signal"
 	"slices"
@@ -19,8 +18,7 @@ import (
 )
 
 func main() {
-	log.SetFlags(0) // what is written there gets its time as all else does
-	log.SetOutput(libraryLog{newLogs(os.Stderr).logger()})
+	logLibraries(newLogs(os.Stderr).logger())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
