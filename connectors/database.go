@@ -104,6 +104,8 @@ func (b *setBuild) events() {
 		b.fault("triggers.url", "is no URL: write it as https://host/path")
 	} else if u.User != nil {
 		b.fault("triggers.url", "must not hold a user name or password: every receiver is shown it")
+	} else if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		b.fault("triggers.url", "must not have a query or a fragment: paths are added to it")
 	}
 	aws := b.set.Events.EventBridge
 	if (aws.AccessKeyID == "") != aws.SecretAccessKey.IsZero() {
