@@ -22,8 +22,9 @@ func (a away) Is(target error) bool { return target == aggregation.ErrAway }
 
 func (a away) Unwrap() error { return a.error }
 
-// awayCodes are what PostgreSQL says when it goes, comes, or has no place left: of connections, or on the disk.
-var awayCodes = []string{"57P01", "57P02", "57P03", "53300", "53100"}
+// awayCodes are what PostgreSQL says when it goes, comes, or has no place left, of connections or on the disk, and when it has given a transaction up
+// whose process said nothing.
+var awayCodes = []string{"57P01", "57P02", "57P03", "53300", "53100", "25P03"}
 
 // isAway tells whether the server is away, or can take nothing, and may well be there later.
 func (e *postgresEngine) isAway(err error) bool {
@@ -32,7 +33,7 @@ func (e *postgresEngine) isAway(err error) bool {
 	}
 	_, network := errors.AsType[net.Error](err)
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return network || connecting || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
+	return network || connecting || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // isAway tells whether another has the file, or its disk is full.

@@ -24,6 +24,8 @@ func TestAway(t *testing.T) {
 	}{
 		"refused":        {fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: errors.New("connection refused")}), true},
 		"broken off":     {fmt.Errorf("receive: %w", io.ErrUnexpectedEOF), true},
+		"closed":         {fmt.Errorf("write: %w", pgconn.ErrConnClosed), true},
+		"silent":         {&pgconn.PgError{Code: "25P03"}, true},
 		"no place":       {fmt.Errorf("acquire: %w", context.DeadlineExceeded), true},
 		"shut down":      {code("57P01"), true},
 		"crashed":        {code("57P02"), true},

@@ -45,6 +45,12 @@ func (db *DB) WhileTelling(ctx context.Context, do func(), events ...triggers.Ev
 	})
 }
 
+// Setting is one of PostgreSQL's, for this process.
+func (db *DB) Setting(ctx context.Context, name string) (value string, err error) {
+	err = db.read("ask for a setting", func(t tx) error { return t.one(ctx, "SHOW "+name, nil, &value) })
+	return value, err
+}
+
 // DeleteAlone takes a subscription away and leaves what waits for it, as a process does that dies then.
 func (db *DB) DeleteAlone(ctx context.Context, id string) error {
 	return db.deleteSubscription(ctx, id)
@@ -107,6 +113,7 @@ var Queries = map[string]string{
 	"next":         wholeInvocation + isDue + firstDue,
 	"next failed":  wholeInvocation + isDue + failed + firstDue,
 	"again":        again(8),
+	"behind":       behindOthers,
 	"parked":       parked(8),
 	"next test":    wholeInvocation + isDue + testsAlone + firstDue,
 

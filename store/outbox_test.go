@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
 
+	"sluice/aggregation"
 	"sluice/store"
 	"sluice/store/storetest"
 	"sluice/triggers"
@@ -112,6 +114,39 @@ func many(t *testing.T, holder *store.DB, do func(n int) error, meanwhile func()
 		t.Errorf("hold the outbox: got %v, want none", err)
 	}
 	done.Wait()
+}
+
+// A process that holds the outbox and says nothing, as one that is stopped does, keeps others from telling for as long as the server lets it, and no
+// longer; what it had begun to tell is not told.
+func TestASilentProcessIsGivenUp(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	db := storetest.Open(t, options)
+	for name, want := range map[string]string{"idle_in_transaction_session_timeout": "15s", "tcp_user_timeout": "15000", "tcp_keepalives_idle": "5"} {
+		if got, err := db.Setting(t.Context(), name); got != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+	at, err := url.Parse(options.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := at.Query()
+	said.Set("idle_in_transaction_session_timeout", "200")
+	at.RawQuery = said.Encode()
+	options.URL = at.String()
+	stopped := storetest.Open(t, options)
+	err = stopped.WhileTelling(t.Context(), func() {
+		if err := db.Emit(t.Context(), triggers.Event{ID: "other", Type: "t", Data: []byte("{}")}); err != nil { // waits until the server has had enough
+			t.Errorf("tell beside it: got %v, want none", err)
+		}
+	}, triggers.Event{ID: "lost", Type: "t", Data: []byte("{}")})
+	if !errors.Is(err, aggregation.ErrAway) {
+		t.Errorf("go on after that: got %v, want %v", err, aggregation.ErrAway)
+	}
+	if told, err := db.Events(t.Context(), 0, 9); err != nil || len(told) != 1 || told[0].ID != "other" {
+		t.Errorf("told: got %+v, %v, want the other's event", told, err)
+	}
 }
 
 // Who waits for the outbox keeps nobody from claiming, holding and changing a subscription.

@@ -33,6 +33,32 @@ const (
 // dial is how long to wait for a server that does not answer, unless the URL says otherwise.
 const dial = 10 * time.Second
 
+// silent is how long a process may hold a transaction, and with it rows that others wait for, and say nothing: it is stopped, or its machine is gone,
+// of which the server would hear hours later. It is shorter than the lease of a subscription.
+const silent = 15 * time.Second
+
+// manners are the statements by which the server gives a silent process up, but for what the database's URL says itself. They are no parameters of the
+// start of a connection, which poolers refuse. https://www.postgresql.org/docs/current/runtime-config-connection.html
+func manners(said map[string]string) string {
+	var b strings.Builder
+	for _, one := range []struct {
+		name string
+		long time.Duration
+		unit time.Duration
+	}{
+		{"idle_in_transaction_session_timeout", silent, time.Millisecond}, {"tcp_user_timeout", silent, time.Millisecond},
+		{"tcp_keepalives_idle", silent / 3, time.Second}, {"tcp_keepalives_interval", silent / 3, time.Second},
+	} {
+		if _, is := said[one.name]; !is {
+			fmt.Fprintf(&b, "SET %s = %d;", one.name, one.long/one.unit)
+		}
+	}
+	if _, is := said["tcp_keepalives_count"]; !is {
+		b.WriteString("SET tcp_keepalives_count = 2;")
+	}
+	return b.String()
+}
+
 func openPostgres(ctx context.Context, address string) (engine, error) {
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil { // whose text could hold the password
@@ -40,6 +66,9 @@ func openPostgres(ctx context.Context, address string) (engine, error) {
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = dial
+	}
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.PgConn().Exec(ctx, manners(config.ConnConfig.RuntimeParams)).Close()
 	}
 	c := config.ConnConfig
 	e := &postgresEngine{at: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database}

@@ -17,9 +17,10 @@ import (
 func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) (changed bool, err error) {
 	err = db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
 		s := settling{t: t, claim: c}
-		if s.now, changed, err = db.holdSubscription(ctx, t, c); err != nil {
+		if s.now, s.changed, err = db.holdSubscription(ctx, t, c); err != nil {
 			return err
 		}
+		changed = s.changed
 		if err := s.all(ctx, results); err != nil {
 			return err
 		}
@@ -38,6 +39,8 @@ type settling struct {
 	t     tx
 	claim triggers.Claim
 	now   time.Time
+
+	changed bool // the subscription has since the claim: whoever claims it next parks what is still to wait
 }
 
 // all keeps many at once of what is frequent: what is done by its first attempt, and what is sent again.
@@ -61,8 +64,10 @@ func (s settling) all(ctx context.Context, results []triggers.Result) error {
 		}
 		heads = append(heads, stuck...)
 	}
-	if err := park(ctx, s.t, s.claim, heads...); err != nil {
-		return err
+	if !s.changed {
+		if err := park(ctx, s.t, s.claim, heads...); err != nil {
+			return err
+		}
 	}
 	for _, r := range others {
 		if err := s.one(ctx, r); err != nil {

@@ -137,8 +137,10 @@ func (db *DB) CreateSubscription(ctx context.Context, s triggers.Subscription, a
 	})
 }
 
-// ChangeSubscription lets change change the stored subscription, secrets included, and keeps what comes of it. ErrNone when there is none.
+// ChangeSubscription lets change change the stored subscription, secrets included, and keeps what comes of it. ErrNone when there is none. Where events
+// of a subject need not go one after the other any more, those that waited for others are due.
 func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *triggers.Subscription, others []triggers.Subscription) error) (s triggers.Subscription, err error) {
+	var freed bool
 	err = db.write(ctx, "change subscription "+id, func(t tx) error {
 		if _, err := next(ctx, t, changes, 1); err != nil {
 			return err
@@ -151,16 +153,31 @@ func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *
 			return err
 		}
 		others = slices.DeleteFunc(others, func(o triggers.Subscription) bool { return o.ID == id })
+		before := s.Sluice.Ordering
 		if err := change(&s, others); err != nil {
 			return err
 		}
+		freed = before != triggers.OrderingNone && s.Sluice.Ordering == triggers.OrderingNone
 		return db.keepSubscription(ctx, t, s)
 	})
+	if err == nil && freed {
+		_, err = db.bySteps(ctx, steps{
+			what: "free what waits for its subject",
+			find: func(t tx) ([]any, error) { return numbers(ctx, t, behindOthers, id, atOnce, int64(mostChanged)) },
+			change: func(t tx, found []any) (int64, error) {
+				return t.exec(ctx, "UPDATE invocations SET due = ? WHERE COALESCE(state, '') = 'waiting' AND tries = 0 AND seq IN ("+marks(len(found))+")",
+					append([]any{atOnce}, found...)...)
+			},
+		})
+	}
 	if err == nil {
 		db.wake.tell()
 	}
 	return s, err
 }
+
+// behindOthers finds what waits for others of its subject.
+const behindOthers = "SELECT seq FROM invocations WHERE subscription = ? AND state = 'waiting' AND due > ? AND tries = 0 LIMIT ?"
 
 // PauseSubscription puts what change makes of a claimed subscription's pause, and tells events of it in the same transaction, none where the pause
 // stays. Who is sent what does not depend on it, so that routes stay as they are. ErrLost: another has the claim, or the subscription has changed.

@@ -75,6 +75,32 @@ func testSettleTwoOfSubject(t *testing.T, b *bench) {
 	}
 }
 
+// Once events of a subject need not wait for each other any more, those that did are due; what has failed goes at its own time, and what a node that
+// does not know of it yet has to say parks nobody.
+func testUnordered(t *testing.T, b *bench) {
+	b.subscribe("s")
+	b.tell("a1", "a2", "b1", "b2")
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	failed := func(n int) triggers.Result {
+		return triggers.Result{Seq: all[n].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Hour), Attempt: triggers.Attempt{Number: 1}}
+	}
+	b.settle(c, failed(0))
+	if _, err := b.db.ChangeSubscription(t.Context(), "s", func(s *triggers.Subscription, _ []triggers.Subscription) error {
+		s.Sluice.Ordering = triggers.OrderingNone
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := b.db.Settle(t.Context(), c, []triggers.Result{failed(2)}); !changed || err != nil {
+		t.Errorf("settle: got changed %v, %v, want it changed", changed, err)
+	}
+	b.pass(2 * time.Minute)
+	if got, _ := b.waiting(b.claimDeliveries("s")); got != "a2 b2" {
+		t.Errorf("got %q due, want a2 and b2", got)
+	}
+}
+
 // next are the invocations that are due.
 func (b *bench) next(c triggers.Claim, most int) []triggers.Invocation {
 	b.Helper()

@@ -86,6 +86,7 @@ func ofDeliveries() map[string]func(*testing.T, *bench) {
 		"what was replayed frees nothing behind another":     testReplayBeforeStuck,
 		"many are settled at once":                           testSettleMany,
 		"two of a subject are settled at once":               testSettleTwoOfSubject,
+		"without an order nobody waits any more":             testUnordered,
 		"deliveries are read by their bytes":                 testNextWithin,
 		"what is new does not overtake what was parked":      testUnpark,
 		"failed events and new ones have each their half":    testNextOfBoth,
