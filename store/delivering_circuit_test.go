@@ -74,3 +74,40 @@ func TestCircuit(t *testing.T) {
 		}
 	})
 }
+
+// Subjects that the receiver does not like fail again and again while nothing else comes. The next one that it likes is delivered all the same.
+func TestStuckSubjectsOpenNoCircuit(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		subscribe(t, db, triggers.Subscription{ID: "s"})
+		r := &receiver{got: map[string][]string{}, answer: func(d triggers.Delivery) (triggers.Answer, error) {
+			if d.Event.Subject != "good" {
+				return triggers.Answer{Status: 500}, errDown
+			}
+			return triggers.Answer{Status: 200}, nil
+		}}
+		run(t, db, r, "one", func(o *dispatch.Options) {
+			o.Idle, o.Circuit = 50*time.Millisecond, dispatch.Circuit{Failures: 6, After: time.Millisecond, FirstProbe: time.Hour}
+		})
+		good := func(id string) {
+			if err := db.Emit(t.Context(), triggers.Event{ID: id, Type: "t", Subject: "good", Data: []byte("{}")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tried := func(n int) func() bool {
+			return func() bool {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				return r.tries >= n
+			}
+		}
+		emit(t, db, 5, 1)
+		until(t, "all of them to fail", tried(5))
+		good("first")
+		until(t, "one to be delivered", func() bool { return len(r.of("s")) == 1 })
+		until(t, "them to fail twice more", tried(5+1+10))
+		good("second")
+		until(t, "another to be delivered", func() bool { return len(r.of("s")) == 2 })
+	})
+}

@@ -17,7 +17,9 @@ type Claim struct {
 // Health is how a subscription's receiver does. It goes with the claim from node to node, and begins anew when the subscription changes. Times are
 // by the clock of whoever keeps it.
 type Health struct {
-	Failed int       `json:"failed,omitempty"` // attempts in a row
+	Failed int       `json:"failed,omitempty"` // attempts in a row, but those of what had failed before another worked
+	Only   string    `json:"only,omitempty"`   // of which they are, where all are of one subject
+	Worked time.Time `json:"worked,omitzero"`  // when one did last
 	Since  time.Time `json:"since,omitzero"`   // when the first of them failed
 	Last   string    `json:"last,omitempty"`   // why the last of them did
 	Next   time.Time `json:"next,omitzero"`    // before which nothing is sent: the receiver has asked for quiet, or its rate does

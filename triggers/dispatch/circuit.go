@@ -13,8 +13,8 @@ import (
 // byCircuit is what a pause says that the circuit has made.
 const byCircuit = "circuit"
 
-// Circuit says what opens a circuit: so many attempts one after the other, over so long, and none that worked. Zero values take the default in
-// brackets.
+// Circuit says what opens a circuit: so many attempts one after the other, of two subjects at the least, over so long, and none that worked. What has
+// failed while others worked says nothing of the receiver when it fails again. Zero values take the default in brackets.
 type Circuit struct {
 	Failures   int           // [10]
 	After      time.Duration // [30 s]
@@ -34,6 +34,8 @@ type circuit struct {
 	rule   Circuit
 	since  time.Time // when the first of them failed
 	failed int       // in a row
+	only   string    // of which they are, where all are of one subject
+	worked time.Time // when one did last, by the store's clock
 	sent   int       // in this drain
 	last   string    // why
 }
@@ -41,20 +43,24 @@ type circuit struct {
 // note counts a landing. An answer that is final says nothing against the receiver; that it was the last attempt in time says nothing for it.
 func (c *circuit) note(l landing) {
 	c.sent++
-	if !l.failed {
-		c.failed = 0
+	switch {
+	case !l.failed:
+		c.failed, c.only, c.worked = 0, "", l.at
 		return
-	}
-	if c.failed == 0 {
-		c.since = time.Now()
+	case l.again && l.created.Before(c.worked):
+		return
+	case c.failed == 0:
+		c.since, c.only = time.Now(), l.subject
+	case c.only != l.subject:
+		c.only = ""
 	}
 	c.failed++
 	c.last = l.result.Reason
 }
 
-// open tells whether it is time to leave the receiver alone.
+// open tells whether it is time to leave the receiver alone. A subject that it does not like keeps no other from it.
 func (c *circuit) open() bool {
-	return c.failed >= c.rule.Failures && time.Since(c.since) >= c.rule.After
+	return c.failed >= c.rule.Failures && c.only == "" && time.Since(c.since) >= c.rule.After
 }
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
@@ -97,6 +103,9 @@ func (n *drain) pause(ctx context.Context, pause *triggers.Pause, kind string, n
 		}
 		return now
 	}, events...)
+	if err == nil && changed {
+		n.claim.Version++ // which the change has made, and whose health goes on
+	}
 	if err == nil && changed && kind != "" {
 		n.d.o.Log.Warn("a subscription's circuit", "subscription", s.ID, "name", s.Name, "event", kind, "reason", n.pace.circuit.last)
 	}

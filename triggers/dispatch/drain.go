@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sluice/triggers"
@@ -136,7 +137,7 @@ func (n *drain) work(ctx context.Context, ring <-chan struct{}) error {
 			return triggers.ErrLost
 		}
 		n.settleSome(ctx)
-		if n.pace.circuit.open() || n.probe && n.pace.circuit.sent > 0 {
+		if !n.probe && n.pace.circuit.open() || n.probe && n.pace.circuit.sent > 0 {
 			return nil
 		}
 	}
@@ -205,8 +206,9 @@ func (n *drain) board() (some []departure) {
 		return nil
 	}
 	for len(some) < most && len(n.ready) > 0 && n.pace.allow() {
-		subject := n.ready[0]
-		n.ready = n.ready[1:]
+		at := n.turnOf()
+		subject := n.ready[at]
+		n.ready = slices.Delete(n.ready, at, at+1)
 		some = append(some, departure{subject, n.queued[subject][0]})
 		if n.queued[subject] = n.queued[subject][1:]; len(n.queued[subject]) == 0 {
 			delete(n.queued, subject)
@@ -214,6 +216,16 @@ func (n *drain) board() (some []departure) {
 		n.busy[subject] = true
 	}
 	return some
+}
+
+// turnOf is whose turn it is among those that are ready. A probe is of what was never tried, if there is any: what has failed before may fail for
+// its own sake.
+func (n *drain) turnOf() int {
+	if n.probe {
+		fresh := slices.IndexFunc(n.ready, func(subject string) bool { return n.queued[subject][0].Tries == 0 })
+		return max(0, fresh)
+	}
+	return 0
 }
 
 // await waits for something to do: a landing, something due, a settling that begins or ends, or a heartbeat.

@@ -24,7 +24,7 @@ const mostQuiet = 20 * time.Minute
 // paceOf goes on with what is known of a claim's receiver.
 func (d *Dispatcher) paceOf(c triggers.Claim) *pace {
 	h, now, there := c.Health, time.Now(), d.now()
-	p := &pace{circuit: circuit{rule: d.o.Circuit, failed: h.Failed, last: h.Last, since: now.Add(h.Since.Sub(there))}}
+	p := &pace{circuit: circuit{rule: d.o.Circuit, failed: h.Failed, only: h.Only, worked: h.Worked, last: h.Last, since: now.Add(h.Since.Sub(there))}}
 	if wait := h.Next.Sub(there); wait > 0 {
 		p.quiet = now.Add(min(wait, mostQuiet))
 	}
@@ -36,8 +36,9 @@ func (d *Dispatcher) paceOf(c triggers.Claim) *pace {
 
 // health is what of it the next claim goes on with; now is the store's time.
 func (p *pace) health(now time.Time) (h triggers.Health) {
+	h.Worked = p.circuit.worked
 	if p.circuit.failed > 0 {
-		h = triggers.Health{Failed: p.circuit.failed, Since: now.Add(-time.Since(p.circuit.since)), Last: p.circuit.last}
+		h.Failed, h.Only, h.Since, h.Last = p.circuit.failed, p.circuit.only, now.Add(-time.Since(p.circuit.since)), p.circuit.last
 	}
 	wait := time.Until(p.quiet)
 	if p.limiter != nil {

@@ -20,6 +20,9 @@ type landing struct {
 	subject string
 	result  triggers.Result
 	since   time.Duration // from the event's keeping to the answer
+	created time.Time     // when the event was kept, or replayed
+	at      time.Time     // when the answer came, by the store's clock
+	again   bool          // it has failed before
 	failed  bool          // the receiver did not work, whatever comes of it
 	after   time.Duration // how long it has asked to be left alone; 0: it has not
 }
@@ -62,7 +65,10 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 			Number: i.Attempts + 1, Time: clock, Took: took, Status: all[n].answer.Status,
 			Answer: d.beginning(s, i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
-		landings[n] = landing{one.subject, r, max(0, now.Sub(i.Created)), all[n].err != nil && !triggers.IsPermanent(all[n].err), triggers.AfterOf(all[n].err)}
+		landings[n] = landing{
+			subject: one.subject, result: r, since: max(0, now.Sub(i.Created)), created: i.Created, at: now, again: i.Tries > 0,
+			failed: all[n].err != nil && !triggers.IsPermanent(all[n].err), after: triggers.AfterOf(all[n].err),
+		}
 	}
 	return landings
 }

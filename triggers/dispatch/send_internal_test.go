@@ -112,8 +112,10 @@ func TestCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := circuit{}
 		c.rule.fill()
+		n := 0
 		attempt := func(state triggers.State, failed bool) {
-			c.note(landing{result: triggers.Result{State: state, Reason: "status 503"}, failed: failed})
+			n++
+			c.note(landing{subject: fmt.Sprint("=", n%2), result: triggers.Result{State: state, Reason: "status 503"}, failed: failed, created: time.Now(), at: time.Now()})
 		}
 		attempt(triggers.Done, false)
 		<-time.After(c.rule.After)
@@ -141,6 +143,57 @@ func TestCircuit(t *testing.T) {
 			t.Error("one failure, long ago: got it open, want it closed")
 		}
 	})
+}
+
+// What fails while others work does not keep those from the receiver, however often it fails when nothing else comes; nor does one subject alone.
+func TestCircuitOfStuckSubjects(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := testDispatcher().paceOf(triggers.Claim{})
+		c := &p.circuit
+		c.rule.fill()
+		made := time.Now()
+		fail := func(subject string, again bool, created time.Time) {
+			for range 2 * c.rule.Failures {
+				<-time.After(c.rule.After / 10)
+				c.note(landing{subject: subject, failed: true, again: again, created: created, at: time.Now()})
+			}
+		}
+		<-time.After(time.Second)
+		c.note(landing{subject: "=good", at: time.Now()})
+		fail("=a", true, made)
+		fail("=b", true, made)
+		if c.open() || c.failed > 0 {
+			t.Errorf("what had failed before another worked: got it open %v after %d failures, want none counted", c.open(), c.failed)
+		}
+		late := time.Now()
+		fail("=c", true, late)
+		if c.open() {
+			t.Error("one subject alone: got it open, want it closed")
+		}
+		next := testDispatcher().paceOf(triggers.Claim{Health: p.health(time.Now())})
+		if next.circuit.only != "=c" || next.circuit.failed != c.failed || !next.circuit.worked.Equal(c.worked) {
+			t.Errorf("in the next drain: got %+v, want it to go on from %+v", next.circuit, *c)
+		}
+		fail("=d", false, late)
+		if !c.open() {
+			t.Error("two subjects, of which nothing worked since: got it closed, want it open")
+		}
+	})
+}
+
+// A probe is of what was never tried, where there is any.
+func TestProbeOfWhatIsNew(t *testing.T) {
+	t.Parallel()
+	n := testDispatcher().drainOf(triggers.Claim{}, time.Now())
+	n.probe = true
+	for seq, tries := range []int{3, 0, 1, 0} {
+		subject := fmt.Sprint("=", seq)
+		n.queued[subject], n.ready = []triggers.Invocation{{Seq: int64(seq), Tries: tries}}, append(n.ready, subject)
+	}
+	if some := n.board(); len(some) != 1 || some[0].subject != "=1" || fmt.Sprint(n.ready) != "[=0 =2 =3]" {
+		t.Errorf("got %+v, and %v left, want the first that was never tried", some, n.ready)
+	}
 }
 
 // echo sends back what it was sent, and gives that as its answer and as its error.
