@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -28,7 +29,12 @@ func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64,
 			name string
 			do   func() error
 		}{
-			{"run", func() (err error) { scope, err = db.complete(ctx, t, run, closing); return err }},
+			{"run", func() (err error) {
+				if err = db.engine.patient(ctx, t, walk); err == nil {
+					scope, err = db.complete(ctx, t, run, closing)
+				}
+				return err
+			}},
 			{"revision", func() error { return raise(ctx, t, scope, expected) }},
 			{"facts", func() error { return db.apply(ctx, t, scope, run, facts) }},
 			{"hashes", func() error { return takeHashes(ctx, t, scope, run) }},
@@ -95,6 +101,9 @@ func raise(ctx context.Context, t tx, scope, expected int64) error {
 	}
 	return err
 }
+
+// walk is how long a commit may look for the next changes, of a million accounts on a slow database.
+const walk = 10 * time.Minute
 
 // apply writes facts a hundred at a time.
 func (db *DB) apply(ctx context.Context, t tx, scope int64, run aggregation.RunID, facts iter.Seq2[aggregation.Fact, error]) error {

@@ -128,8 +128,11 @@ func healthOf(text string, version int64) (triggers.Health, error) {
 		return triggers.Health{}, nil
 	}
 	var kept versioned
-	if err := json.Unmarshal([]byte(text), &kept); err != nil || kept.Version != version {
+	if err := json.Unmarshal([]byte(text), &kept); err != nil {
 		return triggers.Health{}, err
+	}
+	if kept.Version != version {
+		return triggers.Health{Worked: kept.Worked}, nil
 	}
 	return kept.Health, nil
 }
@@ -138,11 +141,15 @@ func healthOf(text string, version int64) (triggers.Health, error) {
 // record is gone, they are due, and it says so.
 func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error) {
 	err = db.write(ctx, "park deliveries", func(t tx) error {
-		if _, _, err := db.holdSubscription(ctx, t, c); err != nil {
+		_, changed, err := db.holdSubscription(ctx, t, c)
+		if err == nil && changed {
+			err = triggers.ErrLost // it may be that nobody waits for anybody by now
+		}
+		if err != nil {
 			return err
 		}
 		var due int64
-		err := t.one(ctx, "SELECT due FROM invocations WHERE seq = ? AND state = 'waiting'", []any{behind.Seq}, &due)
+		err = t.one(ctx, "SELECT due FROM invocations WHERE seq = ? AND state = 'waiting'", []any{behind.Seq}, &due)
 		if waits = err == nil; waits {
 			return park(ctx, t, c, head{behind.Seq, subject, due})
 		}

@@ -88,7 +88,7 @@ func TestStuckSubjectsOpenNoCircuit(t *testing.T) {
 			return triggers.Answer{Status: 200}, nil
 		}}
 		run(t, db, r, "one", func(o *dispatch.Options) {
-			o.Idle, o.Circuit = 50*time.Millisecond, dispatch.Circuit{Failures: 6, After: time.Millisecond, FirstProbe: time.Hour}
+			o.Idle, o.Circuit = 50*time.Millisecond, dispatch.Circuit{Failures: 12, After: time.Millisecond, FirstProbe: time.Hour}
 		})
 		good := func(id string) {
 			if err := db.Emit(t.Context(), triggers.Event{ID: id, Type: "t", Subject: "good", Data: []byte("{}")}); err != nil {
@@ -106,7 +106,7 @@ func TestStuckSubjectsOpenNoCircuit(t *testing.T) {
 		until(t, "all of them to fail", tried(5))
 		good("first")
 		until(t, "one to be delivered", func() bool { return len(r.of("s")) == 1 })
-		until(t, "them to fail twice more", tried(5+1+10))
+		until(t, "them to fail three times more", tried(5+1+15))
 		good("second")
 		until(t, "another to be delivered", func() bool { return len(r.of("s")) == 2 })
 	})

@@ -53,6 +53,9 @@ func Move(ctx context.Context, from, to *DB, progress func(MoveStep)) error {
 		return err
 	}
 	return from.write(ctx, "move from "+from.Where(), func(source tx) error {
+		if err := from.engine.patient(ctx, source, 0); err != nil { // it waits for the other
+			return err
+		}
 		var jobs int64
 		err := source.one(ctx, "SELECT count(*) FROM river_job WHERE kind <> '"+jobKind+"' AND state NOT IN ('completed', 'cancelled', 'discarded')", nil, &jobs)
 		if err != nil {
@@ -62,6 +65,9 @@ func Move(ctx context.Context, from, to *DB, progress func(MoveStep)) error {
 			return fmt.Errorf("%w: %d", ErrNotDrained, jobs)
 		}
 		return to.write(ctx, "move to "+to.Where(), func(target tx) error {
+			if err := to.engine.patient(ctx, target, 0); err != nil {
+				return err
+			}
 			return moveAll(ctx, source, target, progress)
 		})
 	})

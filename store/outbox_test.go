@@ -127,16 +127,8 @@ func TestASilentProcessIsGivenUp(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
 		}
 	}
-	at, err := url.Parse(options.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := at.Query()
-	said.Set("idle_in_transaction_session_timeout", "200")
-	at.RawQuery = said.Encode()
-	options.URL = at.String()
-	stopped := storetest.Open(t, options)
-	err = stopped.WhileTelling(t.Context(), func() {
+	stopped := storetest.Open(t, givenUpAfter(t, options, "200"))
+	err := stopped.WhileTelling(t.Context(), func() {
 		if err := db.Emit(t.Context(), triggers.Event{ID: "other", Type: "t", Data: []byte("{}")}); err != nil { // waits until the server has had enough
 			t.Errorf("tell beside it: got %v, want none", err)
 		}
@@ -146,6 +138,45 @@ func TestASilentProcessIsGivenUp(t *testing.T) {
 	}
 	if told, err := db.Events(t.Context(), 0, 9); err != nil || len(told) != 1 || told[0].ID != "other" {
 		t.Errorf("told: got %+v, %v, want the other's event", told, err)
+	}
+}
+
+// givenUpAfter are options by which the server lets a transaction be silent for so many milliseconds.
+func givenUpAfter(t *testing.T, options store.Options, ms string) store.Options {
+	t.Helper()
+	at, err := url.Parse(options.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := at.Query()
+	said.Set("idle_in_transaction_session_timeout", ms)
+	at.RawQuery = said.Encode()
+	options.URL = at.String()
+	return options
+}
+
+// Who is silent in a transaction because the work is elsewhere is not given up: whoever migrates, moves, or looks for what a commit is to write.
+func TestWhoWorksElsewhereIsNotGivenUp(t *testing.T) {
+	t.Parallel()
+	const ms, longer = "100", 400 * time.Millisecond
+	db := storetest.Open(t, givenUpAfter(t, storetest.Postgres(t), ms)) // it migrates for longer
+	run := staged(t, db, 3)
+	slow := func(yield func(aggregation.Fact, error) bool) {
+		<-time.After(longer)
+		facts(t, db, run.ID, "created ")(yield)
+	}
+	if err := db.Commit(t.Context(), run.ID, 0, slow, aggregation.Closing{}); err != nil {
+		t.Errorf("commit: got %v, want none", err)
+	}
+	to := storetest.Open(t, givenUpAfter(t, storetest.Postgres(t), ms))
+	waited := false
+	if err := store.Move(t.Context(), db, to, func(store.MoveStep) {
+		if !waited {
+			waited = true
+			<-time.After(longer)
+		}
+	}); err != nil || !waited {
+		t.Errorf("move: got %v, waited %v, want none", err, waited)
 	}
 }
 

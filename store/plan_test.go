@@ -47,8 +47,8 @@ func TestPlans(t *testing.T) {
 			"next failed": {[]any{"s", int64(5)}, []string{"invocations_waiting"}},
 			"again":       {times(8, int64(5), int64(5), "", int64(1)), []string{"invocations_pkey|autoindex_invocations_1 (seq=?)"}},
 			"parked":      {times(8, "s", "a", int64(5), int64(5)), []string{"COALESCE(\"*VALUES*\".column2, ''::text))::text) AND (seq > |subject=? AND seq>?"}},
-			"behind":      {[]any{"s", int64(0), int64(5)}, []string{"invocations_"}},
-			"next test":   {[]any{"s", int64(5)}, []string{"invocations_test|invocations_waiting"}},
+			"behind":      {[]any{"s", int64(0), int64(5)}, []string{"invocations_waiting"}},
+			"next test":   {[]any{"s", int64(5)}, []string{"invocations_test|USING INDEX invocations_waiting"}},
 
 			"events in use": {[]any{int64(5), int64(5)}, []string{"invocations_event"}},
 			"of an event":   {[]any{int64(5), int64(5)}, []string{"invocations_event"}},

@@ -38,7 +38,7 @@ const dial = 10 * time.Second
 const silent = 15 * time.Second
 
 // manners are the statements by which the server gives a silent process up, but for what the database's URL says itself. They are no parameters of the
-// start of a connection, which poolers refuse. https://www.postgresql.org/docs/current/runtime-config-connection.html
+// start of a connection, which poolers refuse. What is silent for long and is meant to be says so by patient. https://www.postgresql.org/docs/current/runtime-config-connection.html
 func manners(said map[string]string) string {
 	var b strings.Builder
 	for _, one := range []struct {
@@ -49,7 +49,7 @@ func manners(said map[string]string) string {
 		{"idle_in_transaction_session_timeout", silent, time.Millisecond}, {"tcp_user_timeout", silent, time.Millisecond},
 		{"tcp_keepalives_idle", silent / 3, time.Second}, {"tcp_keepalives_interval", silent / 3, time.Second},
 	} {
-		if _, is := said[one.name]; !is {
+		if _, is := said[one.name]; !is && !strings.Contains(said["options"], one.name) {
 			fmt.Fprintf(&b, "SET %s = %d;", one.name, one.long/one.unit)
 		}
 	}
@@ -67,10 +67,9 @@ func openPostgres(ctx context.Context, address string) (engine, error) {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = dial
 	}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.PgConn().Exec(ctx, manners(config.ConnConfig.RuntimeParams)).Close()
-	}
 	c := config.ConnConfig
+	ours := manners(c.RuntimeParams)
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return conn.PgConn().Exec(ctx, ours).Close() }
 	e := &postgresEngine{at: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database}
 	config.MaxConns = writerConns
 	if e.writer, err = pgxpool.NewWithConfig(ctx, config); err != nil {
@@ -120,6 +119,11 @@ func (e *postgresEngine) now(ctx context.Context, t tx) (time.Time, error) {
 	var us int64
 	err := t.one(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)", nil, &us)
 	return fromMicros(us), err
+}
+
+func (e *postgresEngine) patient(ctx context.Context, t tx, long time.Duration) error {
+	_, err := t.exec(ctx, fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", long.Milliseconds()))
+	return err
 }
 
 // instant is the same within a statement, which an index needs.

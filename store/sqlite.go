@@ -98,6 +98,9 @@ func (e *sqliteEngine) reader() tx { return sqliteTx{e.pool, nil} }
 // now is this machine's clock: whoever shares the file shares the machine.
 func (e *sqliteEngine) now(context.Context, tx) (time.Time, error) { return time.Now().UTC(), nil }
 
+// patient is nothing: who has the file may take the time that it takes.
+func (e *sqliteEngine) patient(context.Context, tx, time.Duration) error { return nil }
+
 func (e *sqliteEngine) instant() string { return strconv.FormatInt(micros(time.Now()), 10) }
 
 func (e *sqliteEngine) hasTable(ctx context.Context, name string) (bool, error) {

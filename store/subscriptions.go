@@ -140,7 +140,6 @@ func (db *DB) CreateSubscription(ctx context.Context, s triggers.Subscription, a
 // ChangeSubscription lets change change the stored subscription, secrets included, and keeps what comes of it. ErrNone when there is none. Where events
 // of a subject need not go one after the other any more, those that waited for others are due.
 func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *triggers.Subscription, others []triggers.Subscription) error) (s triggers.Subscription, err error) {
-	var freed bool
 	err = db.write(ctx, "change subscription "+id, func(t tx) error {
 		if _, err := next(ctx, t, changes, 1); err != nil {
 			return err
@@ -153,27 +152,42 @@ func (db *DB) ChangeSubscription(ctx context.Context, id string, change func(s *
 			return err
 		}
 		others = slices.DeleteFunc(others, func(o triggers.Subscription) bool { return o.ID == id })
-		before := s.Sluice.Ordering
 		if err := change(&s, others); err != nil {
 			return err
 		}
-		freed = before != triggers.OrderingNone && s.Sluice.Ordering == triggers.OrderingNone
 		return db.keepSubscription(ctx, t, s)
 	})
-	if err == nil && freed {
-		_, err = db.bySteps(ctx, steps{
-			what: "free what waits for its subject",
-			find: func(t tx) ([]any, error) { return numbers(ctx, t, behindOthers, id, atOnce, int64(mostChanged)) },
-			change: func(t tx, found []any) (int64, error) {
-				return t.exec(ctx, "UPDATE invocations SET due = ? WHERE COALESCE(state, '') = 'waiting' AND tries = 0 AND seq IN ("+marks(len(found))+")",
-					append([]any{atOnce}, found...)...)
-			},
-		})
+	if err != nil {
+		return s, err
 	}
-	if err == nil {
-		db.wake.tell()
+	db.wake.tell()
+	if s.Sluice.Ordering == triggers.OrderingNone {
+		err = db.freeAll(ctx, id)
 	}
 	return s, err
+}
+
+// freeAll makes due what waits for others of its subject.
+func (db *DB) freeAll(ctx context.Context, subscription string) error {
+	_, err := db.bySteps(ctx, steps{
+		what: "free what waits for its subject",
+		find: func(t tx) ([]any, error) {
+			return numbers(ctx, t, behindOthers, subscription, atOnce, int64(mostChanged))
+		},
+		change: func(t tx, found []any) (int64, error) {
+			n, err := t.exec(ctx, "UPDATE invocations SET due = ? WHERE COALESCE(state, '') = 'waiting' AND tries = 0 AND seq IN ("+marks(len(found))+")",
+				append([]any{atOnce}, found...)...)
+			if err == nil && n > 0 {
+				err = db.engine.notify(ctx, t)
+			}
+			return n, err
+		},
+		done: db.wake.tell,
+	})
+	if err != nil {
+		err = fmt.Errorf("the subscription is changed, and some events still wait for others of their subject; change it once more: %w", err)
+	}
+	return err
 }
 
 // behindOthers finds what waits for others of its subject.

@@ -14,13 +14,15 @@ type Claim struct {
 	Health       Health
 }
 
-// Health is how a subscription's receiver does. It goes with the claim from node to node, and begins anew when the subscription changes. Times are
-// by the clock of whoever keeps it.
+// Health is how a subscription's receiver does. It goes with the claim from node to node, and begins anew when the subscription is changed by another
+// than its circuit. Times are by the clock of whoever keeps it.
 type Health struct {
-	Failed int       `json:"failed,omitempty"` // attempts in a row, but those of what had failed before another worked
+	Failed int       `json:"failed,omitempty"` // attempts in a row, but those of what is older than the last that worked
 	Only   string    `json:"only,omitempty"`   // of which they are, where all are of one subject
-	Worked time.Time `json:"worked,omitzero"`  // when one did last
 	Since  time.Time `json:"since,omitzero"`   // when the first of them failed
+	All    int       `json:"all,omitempty"`    // attempts in a row that failed, those too
+	First  time.Time `json:"first,omitzero"`   // when the first of all failed
+	Worked time.Time `json:"worked,omitzero"`  // when one worked last, whatever the subscription was then
 	Last   string    `json:"last,omitempty"`   // why the last of them did
 	Next   time.Time `json:"next,omitzero"`    // before which nothing is sent: the receiver has asked for quiet, or its rate does
 }

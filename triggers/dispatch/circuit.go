@@ -13,11 +13,13 @@ import (
 // byCircuit is what a pause says that the circuit has made.
 const byCircuit = "circuit"
 
-// Circuit says what opens a circuit: so many attempts one after the other, of two subjects at the least, over so long, and none that worked. What has
-// failed while others worked says nothing of the receiver when it fails again. Zero values take the default in brackets.
+// Circuit says what opens a circuit: so many attempts one after the other, over so long, and none that worked. What is older than the last that worked
+// says little of the receiver when it fails again, and so does one subject alone: those open it after a longer time. Zero values take the default
+// in brackets.
 type Circuit struct {
 	Failures   int           // [10]
 	After      time.Duration // [30 s]
+	Alone      time.Duration // where it is one subject, or what had failed before [1 h]
 	FirstProbe time.Duration // how long it is open before one delivery is tried, then twice as long as it has been open by then [1 min]
 	MostProbe  time.Duration // [15 min]
 }
@@ -25,6 +27,7 @@ type Circuit struct {
 func (c *Circuit) fill() {
 	c.Failures = cmp.Or(c.Failures, 10)
 	c.After = cmp.Or(c.After, 30*time.Second)
+	c.Alone = cmp.Or(c.Alone, time.Hour)
 	c.FirstProbe = cmp.Or(c.FirstProbe, time.Minute)
 	c.MostProbe = cmp.Or(c.MostProbe, 15*time.Minute)
 }
@@ -32,10 +35,13 @@ func (c *Circuit) fill() {
 // circuit counts what did not work since something did.
 type circuit struct {
 	rule   Circuit
-	since  time.Time // when the first of them failed
-	failed int       // in a row
+	since  time.Time // when the first of those failed that are counted in failed
+	failed int       // in a row, but those of what is older than worked
 	only   string    // of which they are, where all are of one subject
 	worked time.Time // when one did last, by the store's clock
+	first  time.Time // when the first of all failed
+	all    int       // in a row
+	stuck  bool      // the last one had failed before
 	sent   int       // in this drain
 	last   string    // why
 }
@@ -45,8 +51,14 @@ func (c *circuit) note(l landing) {
 	c.sent++
 	switch {
 	case !l.failed:
-		c.failed, c.only, c.worked = 0, "", l.at
+		c.failed, c.all, c.only, c.worked = 0, 0, "", l.at
 		return
+	case c.all == 0:
+		c.first = time.Now()
+	}
+	c.all++
+	c.last, c.stuck = l.result.Reason, l.again
+	switch {
 	case l.again && l.created.Before(c.worked):
 		return
 	case c.failed == 0:
@@ -55,12 +67,19 @@ func (c *circuit) note(l landing) {
 		c.only = ""
 	}
 	c.failed++
-	c.last = l.result.Reason
 }
 
-// open tells whether it is time to leave the receiver alone. A subject that it does not like keeps no other from it.
+// open tells whether it is time to leave the receiver alone.
 func (c *circuit) open() bool {
-	return c.failed >= c.rule.Failures && c.only == "" && time.Since(c.since) >= c.rule.After
+	return c.failed >= c.rule.Failures && c.only == "" && time.Since(c.since) >= c.rule.After || c.all >= c.rule.Failures && time.Since(c.first) >= c.rule.Alone
+}
+
+// untilProbe is how long it is open after a probe. One of what had failed before says nothing new, and is not to keep what comes from being tried.
+func (c *circuit) untilProbe(open time.Duration) time.Duration {
+	if c.stuck {
+		return c.rule.FirstProbe
+	}
+	return min(max(c.rule.FirstProbe, 2*open), c.rule.MostProbe)
 }
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
@@ -68,16 +87,16 @@ func (n *drain) turn(ctx context.Context) error {
 	c, now := &n.pace.circuit, n.d.now()
 	paused := n.claim.Subscription.Sluice.Paused
 	switch {
-	case n.probe && c.sent > 0 && c.failed == 0:
+	case n.probe && c.sent > 0 && c.all == 0:
 		return n.pause(ctx, nil, triggers.SubscriptionResumed, now)
 	case n.probe && c.sent > 0 && now.Before(paused.Until): // a test, which is sent whatever the circuit is
 	case n.probe && c.sent > 0:
-		wait := min(max(c.rule.FirstProbe, 2*paused.Until.Sub(paused.Since)), c.rule.MostProbe)
+		wait := c.untilProbe(paused.Until.Sub(paused.Since))
 		return n.pause(ctx, &triggers.Pause{Since: paused.Since, Until: now.Add(wait), Reason: c.last, By: byCircuit}, "", now)
 	case !n.probe && c.open():
 		return n.pause(ctx, &triggers.Pause{
 			Since: now, Until: now.Add(c.rule.FirstProbe), By: byCircuit,
-			Reason: fmt.Sprintf("%d attempts in a row have failed, the last: %s", c.failed, c.last),
+			Reason: fmt.Sprintf("%d attempts in a row have failed, the last: %s", c.all, c.last),
 		}, triggers.SubscriptionPaused, now)
 	}
 	return nil

@@ -24,7 +24,9 @@ const mostQuiet = 20 * time.Minute
 // paceOf goes on with what is known of a claim's receiver.
 func (d *Dispatcher) paceOf(c triggers.Claim) *pace {
 	h, now, there := c.Health, time.Now(), d.now()
-	p := &pace{circuit: circuit{rule: d.o.Circuit, failed: h.Failed, only: h.Only, worked: h.Worked, last: h.Last, since: now.Add(h.Since.Sub(there))}}
+	p := &pace{circuit: circuit{
+		rule: d.o.Circuit, failed: h.Failed, only: h.Only, since: now.Add(h.Since.Sub(there)), all: h.All, first: now.Add(h.First.Sub(there)), worked: h.Worked, last: h.Last,
+	}}
 	if wait := h.Next.Sub(there); wait > 0 {
 		p.quiet = now.Add(min(wait, mostQuiet))
 	}
@@ -37,8 +39,11 @@ func (d *Dispatcher) paceOf(c triggers.Claim) *pace {
 // health is what of it the next claim goes on with; now is the store's time.
 func (p *pace) health(now time.Time) (h triggers.Health) {
 	h.Worked = p.circuit.worked
+	if p.circuit.all > 0 {
+		h.All, h.First, h.Last = p.circuit.all, now.Add(-time.Since(p.circuit.first)), p.circuit.last
+	}
 	if p.circuit.failed > 0 {
-		h.Failed, h.Only, h.Since, h.Last = p.circuit.failed, p.circuit.only, now.Add(-time.Since(p.circuit.since)), p.circuit.last
+		h.Failed, h.Only, h.Since = p.circuit.failed, p.circuit.only, now.Add(-time.Since(p.circuit.since))
 	}
 	wait := time.Until(p.quiet)
 	if p.limiter != nil {

@@ -171,13 +171,23 @@ func TestCircuitOfStuckSubjects(t *testing.T) {
 		if c.open() {
 			t.Error("one subject alone: got it open, want it closed")
 		}
+		if c.untilProbe(time.Hour) != c.rule.FirstProbe {
+			t.Errorf("after a probe of what had failed before: got %v until the next, want %v", c.untilProbe(time.Hour), c.rule.FirstProbe)
+		}
 		next := testDispatcher().paceOf(triggers.Claim{Health: p.health(time.Now())})
-		if next.circuit.only != "=c" || next.circuit.failed != c.failed || !next.circuit.worked.Equal(c.worked) {
+		if next.circuit.only != "=c" || next.circuit.failed != c.failed || next.circuit.all != c.all || !next.circuit.worked.Equal(c.worked) || !next.circuit.first.Equal(c.first) {
 			t.Errorf("in the next drain: got %+v, want it to go on from %+v", next.circuit, *c)
 		}
-		fail("=d", false, late)
+		<-time.After(c.rule.Alone)
 		if !c.open() {
-			t.Error("two subjects, of which nothing worked since: got it closed, want it open")
+			t.Error("where nothing has worked for an hour: got it closed, want it open")
+		}
+		c.note(landing{subject: "=good", at: time.Now()})
+		late = time.Now()
+		fail("=c", true, late)
+		fail("=d", false, late)
+		if !c.open() || c.untilProbe(time.Hour) != c.rule.MostProbe {
+			t.Errorf("two subjects, of which nothing worked since: got it open %v, with %v until the next probe, want it open for %v", c.open(), c.untilProbe(time.Hour), c.rule.MostProbe)
 		}
 	})
 }

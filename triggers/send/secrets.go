@@ -32,6 +32,9 @@ type token struct {
 // oldFor is longer than any delivery, which a receiver may still answer with the token that it came with.
 const oldFor = time.Minute
 
+// mostOld is how many are known at most: a receiver that takes each token once has as many as there are deliveries.
+const mostOld = 32
+
 // add makes value a secret. A value of a few bytes would blank half of an innocent text, and is no secret anyway.
 func (s *secrets) add(value string) {
 	if len(value) < 4 {
@@ -49,6 +52,7 @@ func (s *secrets) swap(old, value string) {
 	s.old = slices.DeleteFunc(s.old, func(t token) bool { return time.Since(t.since) > oldFor })
 	if old != "" {
 		s.old = append(s.old, token{old, time.Now()})
+		s.old = s.old[max(0, len(s.old)-mostOld):]
 	}
 	for i, k := range s.known {
 		if k == old {
