@@ -75,7 +75,6 @@ func TestDeliversInBatches(t *testing.T) {
 			Check:    func(string, json.RawMessage) error { return nil },
 			Callback: func(id string) string { return id },
 			Chance:   func() float64 { return 0 },
-			Redact:   func(_ *triggers.Subscription, answer []byte) []byte { return answer },
 		})
 		var done sync.WaitGroup
 		done.Go(func() { d.Run(ctx) })

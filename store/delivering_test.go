@@ -60,7 +60,6 @@ func run(t testing.TB, db *store.DB, r *receiver, owner string, tune ...func(*di
 		Check:    func(string, json.RawMessage) error { return nil },
 		Callback: func(id string) string { return "https://sluice.example/beta/trigger-invocations/" + id + "/complete" },
 		Chance:   func() float64 { return 0 },
-		Redact:   func(_ *triggers.Subscription, answer []byte) []byte { return answer },
 	}
 	for _, change := range tune {
 		change(&o)

@@ -20,7 +20,8 @@ type Delivery struct {
 // 202 promises one, is for whoever asked to say: a sender calls every 2xx an answer.
 type Answer struct {
 	Status int    // of HTTP, or as near as a broker comes to it; 0 where there is none
-	Body   []byte // its first MiB; it may hold what the receiver was sent, secrets too
+	Body   []byte // its first MiB, without the subscription's secrets; the invocation's may be in it, as the receiver was sent it
+	Hidden bool   // a secret was taken out of Body
 	Cut    bool   // there was more, or it broke off where no output was wanted
 }
 

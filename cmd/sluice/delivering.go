@@ -37,7 +37,7 @@ func newDelivering(set *connectors.Set, now func() *connectors.Set, db *store.DB
 	return &delivering{
 		db: db, senders: senders, metrics: metrics, log: log, keep: store.Retention{Done: e.Keep, Dead: e.KeepDead, Most: e.KeepMost, Events: e.KeepEvents},
 		dispatcher: dispatch.New(tuned(tune, dispatch.Options{
-			Store: db, Sender: senders, Batch: senders.Batcher, Redact: senders.Redact, Seen: metrics.Seen, Log: log, Owner: fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]),
+			Store: db, Sender: senders, Batch: senders.Batcher, Seen: metrics.Seen, Log: log, Owner: fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]),
 			Kind:  func(trigger string) triggers.Kind { return kindOf(now(), trigger) },
 			Check: func(trigger string, output json.RawMessage) error { return checkOutput(now(), trigger, output) },
 			Callback: func(invocation string) string {

@@ -163,7 +163,7 @@ func (h *hostile) deliver(t *testing.T, db *store.DB) {
 	}
 	d := newDelivering(set, func() *connectors.Set { return set }, db, func() string { return "http://127.0.0.1" }, slog.New(slog.DiscardHandler),
 		func(o *dispatch.Options) {
-			o.Sender, o.Redact = senders, senders.Redact
+			o.Sender = senders
 			o.Circuit.After = time.Hour            // none is to open, however long it takes here
 			o.Circuit.MostProbe = time.Millisecond // nor is the one to have the quiet that it asks for, which answers each status
 		})

@@ -59,11 +59,11 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 		r := d.judge(s, i, kind, all[n].answer, all[n].err, now)
 		r.Seq, r.Reason = i.Seq, i.Hide(r.Reason)
 		if r.Output != nil {
-			r = d.hideOutput(s, i, r)
+			r.Output = json.RawMessage(i.Hide(string(r.Output)))
 		}
 		r.Attempt = triggers.Attempt{
 			Number: i.Attempts + 1, Time: clock, Took: took, Status: all[n].answer.Status,
-			Answer: d.beginning(s, i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
+			Answer: beginning(i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
 		landings[n] = landing{
 			subject: one.subject, result: r, since: max(0, now.Sub(i.Created)), created: i.Created, at: now, again: i.Tries > 0,
@@ -130,6 +130,9 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is longer than an output may be, or it broke off"}
 	}
 	output := json.RawMessage(bytes.TrimSpace(a.Body))
+	if a.Hidden && !json.Valid(output) { // it was a number
+		return triggers.Result{State: triggers.Dead, Reason: "the answer holds a secret of the subscription"}
+	}
 	if !utf8.Valid(output) || !json.Valid(output) { // a database keeps no text that is not UTF-8
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON in UTF-8, and an output is wanted"}
 	}
@@ -137,15 +140,6 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no output of the trigger: " + err.Error()}
 	}
 	return triggers.Result{State: triggers.Done, Output: output}
-}
-
-// hideOutput takes secrets out of an output, which is read by more than may read those.
-func (d *Dispatcher) hideOutput(s *triggers.Subscription, i triggers.Invocation, r triggers.Result) triggers.Result {
-	r.Output = json.RawMessage(i.Hide(string(d.o.Redact(s, r.Output))))
-	if !json.Valid(r.Output) { // one was a number
-		r.State, r.Output, r.Reason = triggers.Dead, nil, "the answer holds a secret of the subscription"
-	}
-	return r
 }
 
 // Outcomes of an attempt.
@@ -226,7 +220,7 @@ func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind 
 }
 
 // beginning is what the record keeps of an answer.
-func (d *Dispatcher) beginning(s *triggers.Subscription, i triggers.Invocation, answer []byte) []byte {
-	text := i.Hide(string(d.o.Redact(s, answer)))
+func beginning(i triggers.Invocation, answer []byte) []byte {
+	text := i.Hide(string(answer))
 	return []byte(strings.ToValidUTF8(text[:min(len(text), mostKept)], "\uFFFD"))
 }

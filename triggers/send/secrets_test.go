@@ -133,10 +133,14 @@ func TestLeaksAreSeen(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	t.Parallel()
-	s := senders(t, send.Options{})
-	sub := guilty("http://127.0.0.1:1", triggers.BasicAuth)
-	got := string(s.Redact(sub, []byte("a "+planted["password"]+" b "+planted["header"]+" YWRhOnBsYW50ZWQtcGFzc3dvcmQ= c")))
-	if want := "a [redacted] b [redacted] [redacted] c"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	for said, want := range map[string]string{
+		"a " + planted["password"] + " b " + planted["header"] + " YWRhOnBsYW50ZWQtcGFzc3dvcmQ= c": "a [redacted] b [redacted] [redacted] c",
+		"nothing of it": "nothing of it",
+	} {
+		url := receiver(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, said) })
+		got, err := senders(t, send.Options{}).Send(t.Context(), deliver(guilty(url, triggers.BasicAuth), "i"))
+		if err != nil || string(got.Body) != want || got.Hidden != (said != want) {
+			t.Errorf("got %q, hidden %v, %v; want %q", got.Body, got.Hidden, err, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@
 package send
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -64,7 +65,8 @@ func (s *Senders) Send(ctx context.Context, d triggers.Delivery) (triggers.Answe
 	}
 	defer s.give(c)
 	answer, err := c.sender.Send(ctx, d)
-	answer.Body = c.secrets.redact(answer.Body) // while it is known which token went out
+	clean := c.secrets.redact(answer.Body) // while it is known which token went out
+	answer.Body, answer.Hidden = clean, !bytes.Equal(clean, answer.Body)
 	return answer, c.secrets.hide(err)
 }
 
@@ -146,18 +148,6 @@ func (s *Senders) settled(made sender, err error) error {
 		}
 	}
 	return nil
-}
-
-// Redact blanks the secrets of sub in text that came from its receiver, before anybody keeps it.
-func (s *Senders) Redact(sub *triggers.Subscription, text []byte) []byte {
-	s.mu.Lock()
-	c := s.kept[sub.ID]
-	known := c != nil && c.fits(sub)
-	s.mu.Unlock()
-	if known {
-		return c.secrets.redact(text) // knows the token that was fetched, too
-	}
-	return secretsOf(sub).redact(text)
 }
 
 // build makes the sender of sub. It dials nothing.
