@@ -67,13 +67,10 @@ func TestInvocationsByCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	c, err := db.ClaimSubscription(t.Context(), id, "test", time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, _, err := db.NextDeliveries(t.Context(), c, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
-	if err != nil || len(all) != 3 {
-		t.Fatalf("got %d, %v, want 3", len(all), err)
+	c, due := claimed(t, db, id)
+	all := due()
+	if len(all) != 3 {
+		t.Fatalf("got %d due, want 3", len(all))
 	}
 	at := time.Now().UTC()
 	echo := "not here"
@@ -143,9 +140,25 @@ func TestInvocationsByCommand(t *testing.T) {
 	if got := d.do("", exitUsage, "invocations", "replay", "--dead", "--subscription", ""); !strings.Contains(got, "--subscription is empty") {
 		t.Errorf("replay of a subscription without a name: got %s, want it refused", got)
 	}
-	again, _, err := db.NextDeliveries(t.Context(), c, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
-	if err != nil || len(again) != 3 || again[0].ID != all[0].ID || again[0].Attempts != 1 {
-		t.Errorf("on their way: got %+v, %v, want all three under their ids", again, err)
+	if again := due(); len(again) != 3 || again[0].ID != all[0].ID || again[0].Attempts != 1 {
+		t.Errorf("on their way: got %+v, want all three under their ids", again)
+	}
+}
+
+// claimed claims a subscription as a node does that delivers, and returns what asks for its invocations that are due.
+func claimed(t *testing.T, db *store.DB, id string) (triggers.Claim, func() []triggers.Invocation) {
+	t.Helper()
+	c, err := db.ClaimSubscription(t.Context(), id, "test", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, func() []triggers.Invocation {
+		t.Helper()
+		due, _, err := db.NextDeliveries(t.Context(), c, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return due
 	}
 }
 
@@ -163,17 +176,7 @@ func TestRefusedInvocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	c, err := db.ClaimSubscription(t.Context(), id, "test", time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	due := func() []triggers.Invocation {
-		all, _, err := db.NextDeliveries(t.Context(), c, nil, triggers.Limit{Rows: 10, Bytes: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return all
-	}
+	c, due := claimed(t, db, id)
 	all := due()
 	refuse := func(n int) {
 		at := time.Now().UTC()

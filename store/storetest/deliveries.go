@@ -46,10 +46,7 @@ func (b *bench) claimDeliveries(id string) triggers.Claim {
 // waiting are the events that are due, in their order.
 func (b *bench) waiting(c triggers.Claim) (names string, all []triggers.Invocation) {
 	b.Helper()
-	all, _, err := b.db.NextDeliveries(b.Context(), c, nil, triggers.Limit{Rows: 100, Bytes: 1 << 20})
-	if err != nil {
-		b.Fatal(err)
-	}
+	all = b.next(c, 100)
 	var out []string
 	for _, i := range all {
 		out = append(out, strings.TrimPrefix(i.Event.ID, "event "))

@@ -50,14 +50,15 @@ type Options struct {
 	Kind     func(trigger string) triggers.Kind                 // of the catalogue
 	Check    func(trigger string, output json.RawMessage) error // whether an output is one of the trigger's
 	Callback func(invocation string) string                     // the URL at which an invocation is completed
-	Owner    string                                             // one life of a node
-	Log      *slog.Logger                                       // nil: none
-	Lease    time.Duration                                      // how long a silent node keeps a subscription: longer than a delivery takes and a heartbeat [20 s]
-	Look     time.Duration                                      // how often it is asked what is due, though no bell has rung: what waits until a time [250 ms]
-	Idle     time.Duration                                      // how long a subscription is kept without anything due [2 s]
-	Circuit  Circuit
-	Chance   func() float64 // [math/rand]
-	Seen     func(Sent)     // hears of each attempt that was kept; nil: nobody
+
+	Owner   string        // one life of a node
+	Log     *slog.Logger  // nil: none
+	Lease   time.Duration // how long a silent node keeps a subscription: longer than a delivery takes and a heartbeat [20 s]
+	Look    time.Duration // how often it is asked what is due, though no bell has rung: what waits until a time [250 ms]
+	Idle    time.Duration // how long a subscription is kept without anything due [2 s]
+	Circuit Circuit
+	Chance  func() float64 // [math/rand]
+	Seen    func(Sent)     // hears of each attempt that was kept; nil: nobody
 }
 
 // Sent is an attempt that was kept, for whoever counts.
