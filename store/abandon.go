@@ -14,7 +14,7 @@ const givenUp = "an operator gave it up"
 // Abandon makes invocations dead that are on their way, or whose answer is waited for, and lets go what is parked behind them. It returns how many
 // those are. Whoever is sending one keeps the attempt in its record, and nothing more.
 func (db *DB) Abandon(ctx context.Context, ids ...string) (abandoned int64, err error) {
-	err = db.write(ctx, "abandon invocations", func(t tx) error {
+	err = db.thinned(ctx, "abandon invocations", func(t tx, whole bool) error {
 		abandoned = 0
 		now, err := db.now(ctx, t)
 		if err != nil {
@@ -22,9 +22,10 @@ func (db *DB) Abandon(ctx context.Context, ids ...string) (abandoned int64, err 
 		}
 		freed := int64(0)
 		for _, id := range ids {
-			var subscription, subject string
-			err := t.one(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = ? WHERE id = ? AND state IN ('waiting', 'asked') RETURNING subscription, subject",
-				[]any{micros(now), givenUp, id}, &subscription, &subject)
+			var subscription string
+			var over head
+			err := t.one(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = ? WHERE id = ? AND state IN ('waiting', 'asked') RETURNING subscription, subject, seq",
+				[]any{micros(now), givenUp, id}, &subscription, &over.subject, &over.seq)
 			if errors.Is(err, aggregation.ErrNone) {
 				continue
 			}
@@ -32,7 +33,7 @@ func (db *DB) Abandon(ctx context.Context, ids ...string) (abandoned int64, err 
 				return err
 			}
 			abandoned++
-			n, err := unpark(ctx, t, subscription, subject)
+			n, err := unpark(ctx, t, subscription, over, whole)
 			if err != nil {
 				return err
 			}

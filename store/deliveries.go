@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"sluice/aggregation"
@@ -135,80 +134,4 @@ func healthOf(text string, version int64) (triggers.Health, error) {
 		return triggers.Health{Worked: kept.Worked}, nil
 	}
 	return kept.Health, nil
-}
-
-// Park lets the invocations of a subject behind one wait as long as that does. Where that does not wait any more, because it was completed or its
-// record is gone, they are due, and it says so.
-func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error) {
-	err = db.write(ctx, "park deliveries", func(t tx) error {
-		_, changed, err := db.holdSubscription(ctx, t, c)
-		if err == nil && changed {
-			err = triggers.ErrLost // it may be that nobody waits for anybody by now
-		}
-		if err != nil {
-			return err
-		}
-		var due int64
-		err = t.one(ctx, "SELECT due FROM invocations WHERE seq = ? AND state = 'waiting'", []any{behind.Seq}, &due)
-		if waits = err == nil; waits {
-			return park(ctx, t, c, head{behind.Seq, subject, due})
-		}
-		if errors.Is(err, aggregation.ErrNone) {
-			_, err = unpark(ctx, t, c.Subscription.ID, subject)
-		}
-		return err
-	})
-	return waits, err
-}
-
-// head is an invocation that is sent again at a time, before which nothing goes of its subject that is behind it.
-type head struct {
-	seq     int64
-	subject string
-	due     int64
-}
-
-// keeps tells whether an invocation keeps others of its subject behind it.
-func keeps(c triggers.Claim, subject string) bool {
-	return subject != "" && c.Subscription.Sluice.Ordering != triggers.OrderingNone
-}
-
-// park lets what is behind some heads wait for them. Heads of one subject, as a replay makes them, are parked one after the other: what is behind
-// both waits for the later one.
-func park(ctx context.Context, t tx, c triggers.Claim, heads ...head) error {
-	var args []any
-	n, subjects := 0, map[string]bool{}
-	var left []head
-	for _, h := range heads {
-		switch {
-		case !keeps(c, h.subject):
-		case subjects[h.subject]:
-			left = append(left, h)
-		default:
-			n, subjects[h.subject] = n+1, true
-			args = append(args, c.Subscription.ID, h.subject, h.seq, h.due)
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	if _, err := t.exec(ctx, parked(n), args...); err != nil {
-		return err
-	}
-	return park(ctx, t, c, left...)
-}
-
-// parked is the query that parks what is behind n heads of as many subjects: the subscription of each, its subject, its number, and when it is due.
-// COALESCE keeps SQLite from looking for the heads of each that waits, where it is to look for what waits behind each head.
-func parked(n int) string {
-	return "UPDATE invocations SET due = v.column4 FROM " + values(n, text, text, bigint, bigint) +
-		" WHERE subscription = COALESCE(v.column1, '') AND subject = COALESCE(v.column2, '') AND state = 'waiting' AND seq > v.column3 AND due < v.column4"
-}
-
-// unpark makes what was parked due as what was never sent is, so that numbers alone decide between it and what comes later. What is behind another
-// that failed, as one may be that was replayed, stays parked behind that.
-func unpark(ctx context.Context, t tx, subscription, subject string) (unparked int64, err error) {
-	return t.exec(ctx, `UPDATE invocations SET due = ? WHERE subscription = ? AND subject = ? AND state = 'waiting' AND tries = 0 AND due > ? AND seq < COALESCE(
-		(SELECT MIN(h.seq) FROM invocations h WHERE h.subscription = ? AND h.subject = ? AND h.state = 'waiting' AND h.tries > 0), ?)`,
-		atOnce, subscription, subject, atOnce, subscription, subject, int64(math.MaxInt64))
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,21 +44,28 @@ func TestNewcomerWaitsBehindStuck(t *testing.T) {
 	})
 }
 
-// More events are behind one that failed than are in hand at once, and what comes when that works goes behind all of them.
+// More events are behind one that failed twice than are in hand, parked or freed at once, and what comes when that works goes behind all of them.
 func TestManyBehindStuck(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
-		const many = 600
+		const many = 2500
 		db := storetest.Open(t, fresh())
 		subscribe(t, db, triggers.Subscription{ID: "s"})
-		var refused sync.Once
+		var asked atomic.Int64
 		r := &receiver{got: map[string][]string{}}
-		r.answer = func(triggers.Delivery) (a triggers.Answer, err error) {
-			a.Status = 200
-			refused.Do(func() { a.Status, err = 500, errDown })
-			return a, err
+		r.answer = func(triggers.Delivery) (triggers.Answer, error) {
+			if asked.Add(1) <= 2 {
+				return triggers.Answer{Status: 500}, errDown
+			}
+			return triggers.Answer{Status: 200}, nil
 		}
-		emit(t, db, 1, many)
+		var events []triggers.Event
+		for n := range many {
+			events = append(events, triggers.Event{ID: fmt.Sprintf("0.%d", n), Type: "t", Subject: "0", Data: []byte("{}")})
+		}
+		if err := db.Emit(t.Context(), events...); err != nil {
+			t.Fatal(err)
+		}
 		run(t, db, r, "one")
 		until(t, "some", func() bool { return len(r.of("s")) > 0 })
 		for n := many; n < many+100; n++ {

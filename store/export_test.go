@@ -115,6 +115,10 @@ var Queries = map[string]string{
 	"again":        again(8),
 	"behind":       behindOthers,
 	"parked":       parked(8),
+	"crowd":        countBehind(8),
+	"park more":    behindHead,
+	"free":         "UPDATE invocations SET due = ? WHERE " + isParked,
+	"free more":    parkedBehind,
 	"next test":    wholeInvocation + isDue + testsAlone + firstDue,
 
 	"events in use": eventsInUse,

@@ -159,12 +159,12 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 	if err != nil {
 		return err
 	}
-	err = db.write(ctx, "complete invocation "+id, func(t tx) error {
+	err = db.thinned(ctx, "complete invocation "+id, func(t tx, whole bool) error {
 		one, err := db.awaited(ctx, t, id, secret) // as it is by now
 		if err != nil {
 			return err
 		}
-		return db.keepAnswer(ctx, t, one, secret, output, fault)
+		return db.keepAnswer(ctx, t, one, answer{secret, output, fault}, whole)
 	})
 	if err == nil {
 		db.wake.tell()
@@ -194,25 +194,32 @@ func (db *DB) awaited(ctx context.Context, t tx, id, secret string) (one trigger
 	return one, nil
 }
 
-// keepAnswer completes an invocation.
-func (db *DB) keepAnswer(ctx context.Context, t tx, one triggers.Invocation, secret string, output json.RawMessage, fault string) error {
+// answer is what an invocation is completed with.
+type answer struct {
+	secret string
+	output json.RawMessage
+	fault  string
+}
+
+// keepAnswer completes an invocation; whole frees whatever is behind it at once.
+func (db *DB) keepAnswer(ctx context.Context, t tx, one triggers.Invocation, a answer, whole bool) error {
 	now, err := db.now(ctx, t)
 	if err != nil {
 		return err
 	}
-	one.Secret = secret
-	if output != nil {
-		output = json.RawMessage(one.Hide(string(output)))
+	one.Secret = a.secret
+	if a.output != nil {
+		a.output = json.RawMessage(one.Hide(string(a.output)))
 	}
 	n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
-		micros(now), textOrNull(output), clean(one.Hide(fault)), one.ID)
+		micros(now), textOrNull(a.output), clean(one.Hide(a.fault)), one.ID)
 	switch {
 	case err != nil:
 		return err
 	case n == 0:
 		return triggers.ErrOver
 	}
-	if n, err = unpark(ctx, t, one.Subscription, one.Event.Subject); err == nil && n > 0 { // it had failed, and others waited for it
+	if n, err = unpark(ctx, t, one.Subscription, head{seq: one.Seq, subject: one.Event.Subject}, whole); err == nil && n > 0 { // it had failed, and others waited for it
 		err = db.engine.notify(ctx, t)
 	}
 	return err

@@ -47,6 +47,10 @@ func TestPlans(t *testing.T) {
 			"next failed": {[]any{"s", int64(5)}, []string{"invocations_waiting"}},
 			"again":       {times(8, int64(5), int64(5), "", int64(1)), []string{"invocations_pkey|autoindex_invocations_1 (seq=?)"}},
 			"parked":      {times(8, "s", "a", int64(5), int64(5)), []string{"COALESCE(\"*VALUES*\".column2, ''::text))::text) AND (seq > |subject=? AND seq>?"}},
+			"crowd":       {append(times(8, "s", "a", int64(5), int64(5)), int64(5)), []string{"COALESCE(\"*VALUES*\".column2, ''::text))::text) AND (seq > |subject=? AND seq>?"}},
+			"park more":   {[]any{"s", "a", int64(5), int64(5), int64(5)}, []string{"invocations_subject"}},
+			"free":        {[]any{int64(0), "s", "a", int64(0), "s", "a", int64(5)}, []string{"invocations_subject"}},
+			"free more":   {[]any{"s", "a", int64(0), int64(5), "s", "a", int64(5), int64(5), int64(5)}, []string{"invocations_subject"}},
 			"behind":      {[]any{"s", int64(0), int64(5)}, []string{"invocations_waiting"}},
 			"next test":   {[]any{"s", int64(5)}, []string{"invocations_test|USING INDEX invocations_waiting"}},
 

@@ -13,25 +13,42 @@ import (
 
 // Settle keeps what became of some deliveries, each of another invocation. Where deliveries of a subject go one after the other, those behind
 // one that is sent again wait as long, and are due when that is over. What was completed, abandoned or deleted meanwhile stays so, and
-// its attempt counts. It tells whether the subscription has changed, so that it is to be claimed anew.
+// its attempt counts. Those that keep very many behind them, which are freed before, come last, each by itself. It tells whether the subscription has
+// changed, so that it is to be claimed anew.
 func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) (changed bool, err error) {
-	err = db.write(ctx, fmt.Sprintf("settle %d deliveries", len(results)), func(t tx) error {
-		s := settling{t: t, claim: c}
-		if s.now, s.changed, err = db.holdSubscription(ctx, t, c); err != nil {
-			return err
+	what := fmt.Sprintf("settle %d deliveries", len(results))
+	var crowded []triggers.Result
+	for {
+		err = db.write(ctx, what, func(t tx) error { changed, err = db.settle(ctx, t, c, results, false); return err })
+		var over crowd
+		if !errors.As(err, &over) {
+			break
 		}
-		changed = s.changed
-		if err := s.all(ctx, results); err != nil {
-			return err
-		}
-		return insert(ctx, t, "INSERT INTO attempts (invocation, n, time, took, status, answer, outcome, reason)", " ON CONFLICT DO NOTHING", results,
-			func(r triggers.Result) []any {
-				a := r.Attempt
-				return []any{r.Seq, int64(a.Number), micros(a.Time), a.Took.Microseconds(), int64(a.Status), clean(string(a.Answer)), a.Outcome, clean(a.Reason)}
-			})
-	})
+		is := func(r triggers.Result) bool { return r.Seq == over.head.seq }
+		crowded = append(crowded, results[slices.IndexFunc(results, is)])
+		results = slices.DeleteFunc(slices.Clone(results), is)
+	}
+	for n := 0; n < len(crowded) && err == nil; n++ {
+		err = db.thinned(ctx, what, func(t tx, whole bool) error { changed, err = db.settle(ctx, t, c, crowded[n:n+1], whole); return err })
+	}
 	db.untold.note(time.Now(), err)
 	return changed, err
+}
+
+// settle keeps results in a transaction; whole frees whatever is behind them at once.
+func (db *DB) settle(ctx context.Context, t tx, c triggers.Claim, results []triggers.Result, whole bool) (changed bool, err error) {
+	s := settling{t: t, claim: c, whole: whole}
+	if s.now, s.changed, err = db.holdSubscription(ctx, t, c); err != nil {
+		return false, err
+	}
+	if err := s.all(ctx, results); err != nil {
+		return s.changed, err
+	}
+	return s.changed, insert(ctx, t, "INSERT INTO attempts (invocation, n, time, took, status, answer, outcome, reason)", " ON CONFLICT DO NOTHING", results,
+		func(r triggers.Result) []any {
+			a := r.Attempt
+			return []any{r.Seq, int64(a.Number), micros(a.Time), a.Took.Microseconds(), int64(a.Status), clean(string(a.Answer)), a.Outcome, clean(a.Reason)}
+		})
 }
 
 // settling keeps results of a claim in a transaction.
@@ -39,6 +56,7 @@ type settling struct {
 	t     tx
 	claim triggers.Claim
 	now   time.Time
+	whole bool // whatever is behind one is freed at once
 
 	changed bool // the subscription has since the claim: whoever claims it next parks what is still to wait
 }
@@ -65,7 +83,7 @@ func (s settling) all(ctx context.Context, results []triggers.Result) error {
 		heads = append(heads, stuck...)
 	}
 	if !s.changed {
-		if err := park(ctx, s.t, s.claim, heads...); err != nil {
+		if _, err := park(ctx, s.t, s.claim, heads...); err != nil {
 			return err
 		}
 	}
@@ -166,6 +184,6 @@ func (s settling) free(ctx context.Context, r triggers.Result, subject string) e
 	if r.Attempt.Number <= 1 || !keeps(s.claim, subject) { // nothing is parked behind it
 		return nil
 	}
-	_, err := unpark(ctx, s.t, s.claim.Subscription.ID, subject)
+	_, err := unpark(ctx, s.t, s.claim.Subscription.ID, head{seq: r.Seq, subject: subject}, s.whole)
 	return err
 }

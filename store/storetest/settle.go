@@ -104,7 +104,7 @@ func testUnordered(t *testing.T, b *bench) {
 // next are the invocations that are due.
 func (b *bench) next(c triggers.Claim, most int) []triggers.Invocation {
 	b.Helper()
-	next, _, err := b.db.NextDeliveries(b.Context(), c, nil, triggers.Limit{Rows: most, Bytes: 1 << 20})
+	next, _, err := b.db.NextDeliveries(b.Context(), c, nil, triggers.Limit{Rows: most, Bytes: 8 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -85,6 +85,8 @@ func ofDeliveries() map[string]func(*testing.T, *bench) {
 		"a pause and its event are kept together":            testPauseOfClaim,
 		"what was replayed frees nothing behind another":     testReplayBeforeStuck,
 		"many are settled at once":                           testSettleMany,
+		"behind one there are very many":                     testCrowd,
+		"one is given up behind which there are very many":   testCrowdAbandoned,
 		"two of a subject are settled at once":               testSettleTwoOfSubject,
 		"without an order nobody waits any more":             testUnordered,
 		"deliveries are read by their bytes":                 testNextWithin,
