@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"time"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -17,7 +16,7 @@ import (
 // is the revision with which the facts were found; the new one is one higher. Of accounts that are now as they were read, the row hash and
 // the time of reading are taken over too.
 //
-// facts is walked while the transaction is open, and may read this database; it must not write to it. Other commits wait at the outbox
+// facts is walked while the transaction is open, by a goroutine of its own, and may read this database; it must not write to it. Other commits wait at the outbox
 // until this one is over, so that sequence numbers become visible in their order.
 //
 // ErrRevision: the snapshot was committed by another run meanwhile; ErrUnfinished: a partition is not done; ErrState: the run is not
@@ -29,14 +28,9 @@ func (db *DB) Commit(ctx context.Context, run aggregation.RunID, expected int64,
 			name string
 			do   func() error
 		}{
-			{"run", func() (err error) {
-				if err = db.engine.patient(ctx, t, walk); err == nil {
-					scope, err = db.complete(ctx, t, run, closing)
-				}
-				return err
-			}},
+			{"run", func() (err error) { scope, err = db.complete(ctx, t, run, closing); return err }},
 			{"revision", func() error { return raise(ctx, t, scope, expected) }},
-			{"facts", func() error { return db.apply(ctx, t, scope, run, facts) }},
+			{"facts", func() error { return db.apply(ctx, t, scope, run, spoken(ctx, t, facts)) }},
 			{"hashes", func() error { return takeHashes(ctx, t, scope, run) }},
 			{"events", func() error { return db.emit(ctx, t, closing.Events) }},
 		}
@@ -101,9 +95,6 @@ func raise(ctx context.Context, t tx, scope, expected int64) error {
 	}
 	return err
 }
-
-// walk is how long a commit may look for the next changes, of a million accounts on a slow database.
-const walk = 10 * time.Minute
 
 // apply writes facts a hundred at a time.
 func (db *DB) apply(ctx context.Context, t tx, scope int64, run aggregation.RunID, facts iter.Seq2[aggregation.Fact, error]) error {

@@ -113,7 +113,7 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 			return err
 		}
 		var news []newInvocation
-		payload := decoded{data: input}
+		payload, speaker := decoded{data: input}, speakerIn(t)
 		for _, s := range all {
 			if s.TriggerID != trigger || len(only) > 0 && !slices.Contains(only, s.ID) {
 				continue
@@ -126,7 +126,11 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 			if err != nil {
 				return err
 			}
-			if ok, _ := payload.passes(passes); !ok {
+			ok, _ := payload.passes(passes)
+			if err := speaker.speak(ctx); err != nil {
+				return err
+			}
+			if !ok {
 				continue
 			}
 			n := newInvocation{id: uuid.NewString(), subscription: s.ID, test: true, content: textOrNull(content)}

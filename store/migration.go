@@ -136,7 +136,7 @@ const advisory = 0x736c75696365 // "sluice"
 
 func (e *postgresEngine) migrate(ctx context.Context, under func(context.Context, migrator) error) error {
 	return e.write(ctx, func(t tx) error { // a lock of the transaction, which ends with the connection at the latest
-		if err := e.patient(ctx, t, 0); err != nil { // others do the work
+		if err := e.patient(ctx, t); err != nil { // others do the work
 			return err
 		}
 		if _, err := t.exec(ctx, "SELECT pg_advisory_xact_lock(?)", int64(advisory)); err != nil {

@@ -53,7 +53,7 @@ func Move(ctx context.Context, from, to *DB, progress func(MoveStep)) error {
 		return err
 	}
 	return from.write(ctx, "move from "+from.Where(), func(source tx) error {
-		if err := from.engine.patient(ctx, source, 0); err != nil { // it waits for the other
+		if err := from.engine.patient(ctx, source); err != nil { // it waits for the other
 			return err
 		}
 		var jobs int64
@@ -65,7 +65,7 @@ func Move(ctx context.Context, from, to *DB, progress func(MoveStep)) error {
 			return fmt.Errorf("%w: %d", ErrNotDrained, jobs)
 		}
 		return to.write(ctx, "move to "+to.Where(), func(target tx) error {
-			if err := to.engine.patient(ctx, target, 0); err != nil {
+			if err := to.engine.patient(ctx, target); err != nil {
 				return err
 			}
 			return moveAll(ctx, source, target, progress)

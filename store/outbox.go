@@ -104,6 +104,7 @@ type newInvocation struct {
 type filteredOut struct {
 	subscription string
 	why          func() string
+	reason       string // what that says
 	seq          int64
 }
 
@@ -115,10 +116,15 @@ func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 	}
 	var made []newInvocation
 	var left []filteredOut
+	speaker := speakerIn(t)
 	for _, e := range events {
 		payload := decoded{data: e.Data}
 		for _, route := range routes[e.Type] {
-			if passes, why := payload.passes(route.passes); !passes {
+			passes, why := payload.passes(route.passes)
+			if err := speaker.speak(ctx); err != nil { // a filter may take a while
+				return err
+			}
+			if !passes {
 				left = append(left, filteredOut{subscription: route.subscription, why: why, seq: e.Seq})
 				continue
 			}
@@ -171,7 +177,7 @@ const mostFiltered = 20
 
 // keepFiltered counts, and remembers the last.
 func keepFiltered(ctx context.Context, t tx, left []filteredOut) error {
-	of := map[string][]filteredOut{}
+	of, speaker := map[string][]filteredOut{}, speakerIn(t)
 	for _, f := range left {
 		of[f.subscription] = append(of[f.subscription], f)
 	}
@@ -182,8 +188,14 @@ func keepFiltered(ctx context.Context, t tx, left []filteredOut) error {
 			return err
 		}
 		recent := all[max(0, len(all)-mostFiltered):]
+		for i, f := range recent {
+			recent[i].reason = clean(f.why())
+			if err := speaker.speak(ctx); err != nil { // to say why takes as long again
+				return err
+			}
+		}
 		err := insert(ctx, t, "INSERT INTO filtered (subscription, seq, reason)", " ON CONFLICT DO NOTHING", recent, func(f filteredOut) []any {
-			return []any{f.subscription, f.seq, clean(f.why())}
+			return []any{f.subscription, f.seq, f.reason}
 		})
 		if err != nil {
 			return err

@@ -155,19 +155,11 @@ func givenUpAfter(t *testing.T, options store.Options, ms string) store.Options 
 	return options
 }
 
-// Who is silent in a transaction because the work is elsewhere is not given up: whoever migrates, moves, or looks for what a commit is to write.
+// Who is silent in a transaction because the work is elsewhere is not given up: whoever migrates, or moves.
 func TestWhoWorksElsewhereIsNotGivenUp(t *testing.T) {
 	t.Parallel()
 	const ms, longer = "100", 400 * time.Millisecond
 	db := storetest.Open(t, givenUpAfter(t, storetest.Postgres(t), ms)) // it migrates for longer
-	run := staged(t, db, 3)
-	slow := func(yield func(aggregation.Fact, error) bool) {
-		<-time.After(longer)
-		facts(t, db, run.ID, "created ")(yield)
-	}
-	if err := db.Commit(t.Context(), run.ID, 0, slow, aggregation.Closing{}); err != nil {
-		t.Errorf("commit: got %v, want none", err)
-	}
 	to := storetest.Open(t, givenUpAfter(t, storetest.Postgres(t), ms))
 	waited := false
 	if err := store.Move(t.Context(), db, to, func(store.MoveStep) {
@@ -178,6 +170,65 @@ func TestWhoWorksElsewhereIsNotGivenUp(t *testing.T) {
 	}); err != nil || !waited {
 		t.Errorf("move: got %v, waited %v, want none", err, waited)
 	}
+}
+
+// Who works for longer than a transaction may be silent speaks meanwhile: whoever looks for what a commit is to write, and who has slow filters.
+func TestWhoWorksSpeaks(t *testing.T) {
+	t.Parallel()
+	const longer = 2500 * time.Millisecond
+	options := givenUpAfter(t, storetest.Postgres(t), "1500")
+	options.Compile = func(string) (store.Predicate, error) {
+		return func(any) (bool, func() string) {
+			<-time.After(longer / 5)
+			return false, func() string { <-time.After(longer / 5); return "slow" }
+		}, nil
+	}
+	db := storetest.Open(t, options)
+	run := staged(t, db, 3)
+	slow := func(yield func(aggregation.Fact, error) bool) {
+		<-time.After(longer)
+		facts(t, db, run.ID, "created ")(yield)
+	}
+	if err := db.Commit(t.Context(), run.ID, 0, slow, aggregation.Closing{}); err != nil {
+		t.Errorf("commit: got %v, want none", err)
+	}
+	picky := "$"
+	subscribe(t, db, triggers.Subscription{ID: "s", Filter: &picky})
+	if err := db.Emit(t.Context(), some(5)...); err != nil {
+		t.Errorf("filters: got %v, want none", err)
+	}
+	if n, err := db.Count(t.Context(), "filtered"); n != 5 || err != nil {
+		t.Errorf("filtered: got %d, %v, want 5 with the reason", n, err)
+	}
+}
+
+// Changes that panic undo the commit, and panic where it was called.
+func TestFactsPanic(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
+		db := storetest.Open(t, fresh())
+		run := staged(t, db, 3)
+		panics := func(yield func(aggregation.Fact, error) bool) {
+			for fact, err := range facts(t, db, run.ID, "created ") {
+				yield(fact, err)
+				panic("planted")
+			}
+		}
+		func() {
+			defer func() {
+				if got := recover(); got != "planted" {
+					t.Errorf("got %v, want the panic of the changes", got)
+				}
+			}()
+			_ = db.Commit(t.Context(), run.ID, 0, panics, aggregation.Closing{})
+		}()
+		if n, err := db.Count(t.Context(), "events"); n != 0 || err != nil {
+			t.Errorf("got %d events, %v, want none", n, err)
+		}
+		if err := db.Commit(t.Context(), run.ID, 0, facts(t, db, run.ID, "created "), aggregation.Closing{}); err != nil {
+			t.Errorf("again: got %v, want none", err)
+		}
+	})
 }
 
 // Who waits for the outbox keeps nobody from claiming, holding and changing a subscription.

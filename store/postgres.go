@@ -38,7 +38,7 @@ const dial = 10 * time.Second
 const silent = 15 * time.Second
 
 // manners are the statements by which the server gives a silent process up, but for what the database's URL says itself. They are no parameters of the
-// start of a connection, which poolers refuse. What is silent for long and is meant to be says so by patient. https://www.postgresql.org/docs/current/runtime-config-connection.html
+// start of a connection, which poolers refuse. What is silent for long and is meant to be says so by patient, and what works here for long speaks. https://www.postgresql.org/docs/current/runtime-config-connection.html
 func manners(said map[string]string) string {
 	var b strings.Builder
 	for _, one := range []struct {
@@ -121,8 +121,8 @@ func (e *postgresEngine) now(ctx context.Context, t tx) (time.Time, error) {
 	return fromMicros(us), err
 }
 
-func (e *postgresEngine) patient(ctx context.Context, t tx, long time.Duration) error {
-	_, err := t.exec(ctx, fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", long.Milliseconds()))
+func (e *postgresEngine) patient(ctx context.Context, t tx) error {
+	_, err := t.exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
 	return err
 }
 

@@ -99,7 +99,7 @@ func (e *sqliteEngine) reader() tx { return sqliteTx{e.pool, nil} }
 func (e *sqliteEngine) now(context.Context, tx) (time.Time, error) { return time.Now().UTC(), nil }
 
 // patient is nothing: who has the file may take the time that it takes.
-func (e *sqliteEngine) patient(context.Context, tx, time.Duration) error { return nil }
+func (e *sqliteEngine) patient(context.Context, tx) error { return nil }
 
 func (e *sqliteEngine) instant() string { return strconv.FormatInt(micros(time.Now()), 10) }
 

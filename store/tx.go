@@ -37,8 +37,8 @@ type engine interface {
 	reader() tx
 	now(ctx context.Context, t tx) (time.Time, error)
 	instant() string
-	// patient lets a transaction be silent for as long as that; 0: for ever.
-	patient(ctx context.Context, t tx, long time.Duration) error
+	// patient lets a transaction be silent for ever.
+	patient(ctx context.Context, t tx) error
 	migrate(ctx context.Context, under func(context.Context, migrator) error) error
 	hasTable(ctx context.Context, name string) (bool, error)
 	enqueue(ctx context.Context, t tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
