@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// A reading is a text without its escapes. at has for each byte of plain where it is written in the text, and at the end the text's length.
+// A reading is a text without its escapes. at has for each byte of plain where it is written in the text, and at the end the text's length; it is
+// nil where plain is the text.
 type reading struct {
 	plain []byte
 	at    []int
@@ -64,8 +65,59 @@ func (r reading) find(value string) (spans [][2]int) {
 			return spans
 		}
 		from += at + len(value)
-		spans = append(spans, [2]int{r.at[from-len(value)], r.at[from]})
+		spans = append(spans, [2]int{r.written(from - len(value)), r.written(from)})
 	}
+}
+
+// written is where a byte of plain is in the text.
+func (r reading) written(at int) int {
+	if r.at == nil {
+		return at
+	}
+	return r.at[at]
+}
+
+// begun gives the end of a text of some length that was cut, where that is the beginning of a value. An escape may have been cut in two there.
+func (r reading) begun(value string, length int) (spans [][2]int) {
+	for _, plain := range [][]byte{r.plain, finished(r.plain)} {
+		if n := overlap(plain, value); n >= leastSecret {
+			spans = append(spans, [2]int{r.written(len(plain) - n), length})
+		}
+	}
+	return spans
+}
+
+// finished is a text without the beginning of an escape at its end, and without the first half of a pair of escapes.
+func finished(plain []byte) []byte {
+	rest := max(0, len(plain)-len(`\u003`))
+	if at := bytes.LastIndexAny(plain[rest:], `\%`); at >= 0 {
+		plain = plain[:rest+at]
+	}
+	return bytes.TrimSuffix(plain, []byte(string(utf8.RuneError)))
+}
+
+// overlap is how many bytes at the end of a text begin a value, of which the rest is missing.
+func overlap(text []byte, value string) (n int) {
+	back := make([]int, len(value)) // from so many bytes to fewer that end in the same way
+	for i := 1; i < len(value); i++ {
+		for n > 0 && value[i] != value[n] {
+			n = back[n-1]
+		}
+		if value[i] == value[n] {
+			n++
+		}
+		back[i] = n
+	}
+	n = 0
+	for _, c := range text[max(0, len(text)-len(value)+1):] {
+		for n > 0 && c != value[n] {
+			n = back[n-1]
+		}
+		if c == value[n] {
+			n++
+		}
+	}
+	return n
 }
 
 // letters are the escapes of one letter in JSON.

@@ -33,7 +33,43 @@ func TestRedactReadsEscapes(t *testing.T) {
 		`nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`:            `nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`,
 		``: ``,
 	} {
-		if got := string(s.redact([]byte(text))); got != want {
+		if got := string(s.redact([]byte(text), false)); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestRedactHalf: of a secret that was cut, in whichever way it is written, no more is left than could be of any text.
+func TestRedactHalf(t *testing.T) {
+	t.Parallel()
+	for _, written := range [][]string{
+		{"Zm9v/YmFy+A==", `Zm9v\/YmFy+A\u003d\u003D`, `\u005A\u006d9v\u002FYmFy\u002bA==`, `Zm9v\\\/YmFy\\u002bA=\\u003d`, "Zm9v%2fYmFy%2BA%3D="},
+		{`pass"word\1`, `pass\"word\\1`, `pass\u0022word\u005c1`, `pass\\\"word\\\\1`, "%70%61ss%22word%5C1"},
+		{"päss\nwörd😀!", `p\u00e4ss\nw\u00F6rd\ud83d\uDE00!`, `p\\u00e4ss\\nwörd\\ud83d\\uDE00!`, "p%C3%A4ss%0Aw%c3%b6rd%F0%9F%98%80!"},
+		{"two words", "two+words", `two\u0020words`}, {"aaaaab", "aaaaab"}, {"abcabcabd", "abcabcabd"},
+	} {
+		s := &secrets{}
+		s.add(written[0])
+		for _, w := range written {
+			for n := range len(w) {
+				text := []byte("x " + w[:n])
+				got := s.redact(text, true)
+				for _, r := range append(readings(got), reading{plain: got}) {
+					if strings.Contains(string(r.plain), written[0][:leastSecret]) {
+						t.Errorf("%s: got %s, which holds the beginning of %s", text, got, written[0])
+					}
+				}
+				if !strings.HasPrefix(string(got), "x ") {
+					t.Errorf("%s: got %s, want what is before it to stay", text, got)
+				}
+			}
+		}
+	}
+	s := &secrets{}
+	s.add("planted-token")
+	for _, text := range []string{"", "p", "pla", "xplan", "planted-x", "a planet", `\`, "%"} {
+		want := map[bool]string{false: text, true: "x[redacted]"}[text == "xplan"]
+		if got := string(s.redact([]byte(text), true)); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
@@ -47,12 +83,15 @@ func FuzzRedact(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret, before, after string) {
 		s := &secrets{}
 		s.add(secret)
-		_ = s.redact([]byte(before))
+		_ = s.redact([]byte(before), true)
 		if len(secret) < 4 || !utf8.ValidString(secret) || strings.ContainsAny(secret, "[]") || strings.Contains(blank, secret) || strings.ContainsAny(before+after, `\%+`) {
 			t.Skip("no secret, or its escapes may go on in what stands around it")
 		}
-		if plain := before + after; !strings.Contains(plain, secret) && string(s.redact([]byte(plain))) != plain {
+		if plain := before + after; !strings.Contains(plain, secret) && string(s.redact([]byte(plain), false)) != plain {
 			t.Errorf("%q without %q was changed", plain, secret)
+		}
+		if half := secret[:len(secret)-1]; len(half) >= leastSecret && strings.HasSuffix(string(s.redact([]byte(before+half), true)), half) {
+			t.Errorf("%q: its beginning is left at the end of what was cut", secret)
 		}
 		quoted, err := json.Marshal(secret)
 		if err != nil {
@@ -60,7 +99,7 @@ func FuzzRedact(f *testing.F) {
 		}
 		written := string(quoted[1 : len(quoted)-1])
 		for _, escaped := range []string{secret, written, strings.ReplaceAll(written, "/", `\/`), url.QueryEscape(secret), url.PathEscape(secret)} {
-			if got := string(s.redact([]byte(before + escaped + after))); strings.Contains(got, escaped) {
+			if got := string(s.redact([]byte(before+escaped+after), false)); strings.Contains(got, escaped) {
 				t.Errorf("%q: got %q, which holds %q", secret, got, escaped)
 			}
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // How much of an answer is read, where an output is wanted and where the record alone wants it. What comes after it is never read: its connection is
-// closed. The record keeps less than that, so that a secret that is cut in two here is not in it.
+// closed. A secret that is cut in two here is blanked by its beginning: the record keeps less than that, but of what is left without secrets.
 const (
 	mostAnswer  = 1 << 20
 	mostUnasked = 64 << 10

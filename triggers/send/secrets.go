@@ -35,11 +35,11 @@ const oldFor = time.Minute
 // mostOld is how many are known at most: a receiver that takes each token once has as many as there are deliveries.
 const mostOld = 32
 
-// add makes value a secret. A value of a few bytes would blank half of an innocent text, and is no secret anyway.
+// leastSecret is how long a secret is at least, and what is taken for the beginning of one: fewer bytes would blank half of an innocent text.
+const leastSecret = 4
+
+// add makes value a secret.
 func (s *secrets) add(value string) {
-	if len(value) < 4 {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = append(s.known, value)
@@ -63,26 +63,34 @@ func (s *secrets) swap(old, value string) {
 	s.known = append(s.known, value)
 }
 
-// redact blanks secrets in text, as they are and behind the escapes of JSON and URLs.
-func (s *secrets) redact(text []byte) []byte {
+// redact blanks secrets in text, as they are and behind the escapes of JSON and URLs. Where text was cut, its end may be half a secret, which is
+// blanked, too.
+func (s *secrets) redact(text []byte, cut bool) []byte {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	known := slices.Clone(s.known)
 	for _, t := range s.old {
 		known = append(known, t.value)
 	}
-	for _, k := range known {
-		if bytes.Contains(text, []byte(k)) {
-			text = bytes.ReplaceAll(text, []byte(k), []byte(blank))
-		}
-	}
+	s.mu.Unlock()
+	known = slices.DeleteFunc(known, func(k string) bool { return len(k) < leastSecret })
 	var spans [][2]int
-	for _, r := range readings(text) {
+	for _, r := range append(readings(text), reading{plain: text}) {
 		for _, k := range known {
 			spans = append(spans, r.find(k)...)
+			if cut {
+				spans = append(spans, r.begun(k, len(text))...)
+			}
 		}
 	}
 	return without(text, spans)
+}
+
+// clean takes the secrets out of what came of a delivery.
+func (s *secrets) clean(answer triggers.Answer, err error) (triggers.Answer, error) {
+	if body := s.redact(answer.Body, answer.Cut); !bytes.Equal(body, answer.Body) {
+		answer.Body, answer.Hidden = body, true
+	}
+	return answer, s.hide(err)
 }
 
 // without blanks spans of text, which may overlap.
@@ -108,7 +116,7 @@ func (s *secrets) hide(err error) error {
 		return nil
 	}
 	text := err.Error()
-	clean := string(s.redact([]byte(text)))
+	clean := string(s.redact([]byte(text), false))
 	if clean == text {
 		return err
 	}

@@ -131,6 +131,40 @@ func TestLeaksAreSeen(t *testing.T) {
 	}
 }
 
+// What a receiver sends back over and over is blanked and so gets short: the half token at the end of what is read is in what the record keeps.
+func TestRedactCutAnswer(t *testing.T) {
+	t.Parallel()
+	const kept, together = 4 << 10, 8
+	for _, size := range []int{20, 333, 1400, 2047, 3001, 9001, 50_000} {
+		token := ""
+		for n := 0; len(token) < size; n++ {
+			token += fmt.Sprintf("%05d.", n)
+		}
+		token = token[:size]
+		for name, write := range map[string]func(string) string{
+			"plain": func(s string) string { return s }, "JSON": func(s string) string { return strings.ReplaceAll(s, ".", `\u002e`) },
+			"URL": func(s string) string { return strings.ReplaceAll(s, "0", "%30") },
+		} {
+			url := receiver(t, func(w http.ResponseWriter, r *http.Request) {
+				io.WriteString(w, strings.Repeat(write(r.Header.Get("Authorization"))+"\n", 1+70_000/size))
+			})
+			sub := subscriber(url)
+			sub.HTTP.Authentication, sub.HTTP.Bearer = triggers.BearerAuth, &triggers.BearerToken{Token: &token}
+			got, err := senders(t, send.Options{}).Send(t.Context(), deliver(sub, "i"))
+			if err != nil || !got.Cut || !got.Hidden || !strings.HasPrefix(string(got.Body), "Bearer [redacted]") {
+				t.Fatalf("%s of %d: got %.40q, cut %v, hidden %v, %v", name, size, got.Body, got.Cut, got.Hidden, err)
+			}
+			text := string(got.Body[:min(len(got.Body), kept)])
+			for from := range len(token) - together {
+				if some := write(token[from : from+together]); strings.Contains(text, some) {
+					t.Errorf("%s of %d: %s of the token is kept, at the end of %d bytes", name, size, some, len(text))
+					break
+				}
+			}
+		}
+	}
+}
+
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{
