@@ -87,11 +87,18 @@ func (s *httpSender) Send(ctx context.Context, d triggers.Delivery) (triggers.An
 	if s.tokens == nil {
 		return s.post(ctx, s.timeout, d, nil)
 	}
+	sent := &secrets{} // by the time of the answer they may have been renewed so often that nobody knows them
+	return sent.clean(s.sendWithToken(ctx, d, sent))
+}
+
+// sendWithToken is Send for who wants a token, and adds those that d goes out with to sent.
+func (s *httpSender) sendWithToken(ctx context.Context, d triggers.Delivery, sent *secrets) (triggers.Answer, error) {
 	end := time.Now().Add(s.tokens.timeout + s.timeout)
 	token, err := s.tokens.get(ctx, s.tokens.timeout, nil)
 	if err != nil {
 		return triggers.Answer{}, err
 	}
+	sent.add(token.AccessToken)
 	answer, err := s.post(ctx, s.timeout, d, token)
 	if answer.Status != http.StatusUnauthorized {
 		return answer, err
@@ -104,6 +111,7 @@ func (s *httpSender) Send(ctx context.Context, d triggers.Delivery) (triggers.An
 	if left <= 0 {
 		return answer, err
 	}
+	sent.add(fresh.AccessToken)
 	return s.post(ctx, left, d, fresh)
 }
 

@@ -85,6 +85,52 @@ func TestTokenIsKeptAndRenewedOnce(t *testing.T) {
 	}
 }
 
+// While many deliveries are under way, each with tokens of its own, more tokens are renewed than are remembered: each answer is still without those that
+// its delivery went out with.
+func TestTokensUnderWay(t *testing.T) {
+	t.Parallel()
+	const deliveries = 48
+	var given atomic.Int32
+	tokens := receiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"access_token":"%s-%d-end","token_type":"Bearer","expires_in":1}`, planted["token"], given.Add(1))
+	})
+	var arrived sync.WaitGroup
+	arrived.Add(deliveries)
+	var first sync.Map
+	url := receiver(t, func(w http.ResponseWriter, r *http.Request) {
+		auth := r.Header.Get("Authorization")
+		before, again := first.LoadOrStore(r.Header.Get("X-Sluice-Invocation-Id"), auth)
+		if !again { // it is sent once more, with another token
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		arrived.Done()
+		arrived.Wait()
+		w.Header().Set("Location", "http://"+strings.TrimPrefix(auth, "Bearer ")+".example/")
+		w.WriteHeader(http.StatusFound)
+		_, _ = fmt.Fprint(w, before, ", ", auth)
+	})
+	sub := subscriber(url)
+	sub.Sluice.Concurrency = deliveries
+	sub.Sluice.OAuth2 = &triggers.ClientCredentials{TokenURL: tokens, ClientID: "client", ClientSecret: ptr(planted["oauth"])}
+	s := senders(t, send.Options{})
+	var all sync.WaitGroup
+	for n := range deliveries {
+		all.Go(func() {
+			answer, err := s.Send(t.Context(), deliver(sub, fmt.Sprint(n)))
+			leaks(t, "renewed token", err)
+			if string(answer.Body) != "Bearer [redacted], Bearer [redacted]" || !answer.Hidden {
+				t.Errorf("got %q, hidden %v, %v; want both tokens redacted", answer.Body, answer.Hidden, err)
+			}
+		})
+	}
+	all.Wait()
+	if given.Load() != 2*deliveries {
+		t.Errorf("got %d tokens, want two for each delivery", given.Load())
+	}
+}
+
 func TestTokenInBody(t *testing.T) {
 	t.Parallel()
 	tokens, _ := authority(t, func(r *http.Request) {

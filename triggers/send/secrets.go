@@ -20,20 +20,21 @@ const blank = "[redacted]"
 type secrets struct {
 	mu    sync.Mutex
 	known []string
-	old   []token // that were used until lately
+	old   []token // that were renewed lately
 }
 
-// token is one that is used no more.
+// token is one for which there is another now.
 type token struct {
 	value string
 	since time.Time
 }
 
-// oldFor is longer than any delivery, which a receiver may still answer with the token that it came with.
-const oldFor = time.Minute
-
-// mostOld is how many are known at most: a receiver that takes each token once has as many as there are deliveries.
-const mostOld = 32
+// How long a token is known that was renewed, and how many of them: a receiver may send one back in answer to a delivery that came with a later one. Those
+// that a delivery went out with are taken out of its answer however old they are, by its sender.
+const (
+	oldFor  = time.Minute
+	mostOld = 32
+)
 
 // leastSecret is how long a secret is at least, and what is taken for the beginning of one: fewer bytes would blank half of an innocent text.
 const leastSecret = 4
@@ -45,7 +46,7 @@ func (s *secrets) add(value string) {
 	s.known = append(s.known, value)
 }
 
-// swap replaces a secret that is used no more, and forgets it a while later, so that a token for each hour does not fill the memory.
+// swap replaces a secret that was renewed, and forgets it a while later, so that a token for each hour does not fill the memory.
 func (s *secrets) swap(old, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
