@@ -77,6 +77,32 @@ func checkDatabaseURL(text string) error {
 	return nil
 }
 
+// callbackURL is how receivers reach this Sluice; "": it is left out. Its faults repeat nothing of it, which may be a password.
+type callbackURL string
+
+// UnmarshalStrict implements strict.Unmarshaler.
+func (c *callbackURL) UnmarshalStrict(n *strict.Node) strict.Faults {
+	var text string
+	if faults := n.DecodeInto(&text); faults != nil || text == "" {
+		return faults
+	}
+	*c = callbackURL(text)
+	switch u, err := url.Parse(text); {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Contains(text, " "):
+		return strict.Faults{n.Faultf("is no URL: write it as https://host/path")}
+	case u.User != nil:
+		return strict.Faults{n.Faultf("must not hold a user name or password: every receiver is shown it")}
+	case strings.ContainsAny(text, "?#"):
+		return strict.Faults{n.Faultf("must not have a query or a fragment: paths are added to it")}
+	}
+	return nil
+}
+
+// JSONSchema implements what strict.Schema looks for.
+func (callbackURL) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: `^(https?://[^/?#@ ]+(/[^?# ]*)?)?$`, Examples: []any{"https://sluice.example"}}
+}
+
 // database compiles where the database is and how limits are shared by it. Its defaults are shown only where they mean something.
 func (b *setBuild) database() {
 	w := b.written
@@ -98,14 +124,7 @@ func (b *setBuild) events() {
 	w := b.written.Triggers
 	b.set.Events = Events{
 		Seal: w.Seal, Calls: w.Calls, Window: w.Window, Token: w.Token, FireAndForget: w.FireAndForget, RequestResponse: w.RequestResponse,
-		URL: w.URL, AllowNetworks: w.AllowNetworks, Keep: w.Keep, KeepDead: w.KeepDead, KeepMost: w.KeepMost, KeepEvents: w.KeepEvents, EventBridge: EventBridge(w.EventBridge),
-	}
-	if u, err := url.Parse(w.URL); err != nil {
-		b.fault("triggers.url", "is no URL: write it as https://host/path")
-	} else if u.User != nil {
-		b.fault("triggers.url", "must not hold a user name or password: every receiver is shown it")
-	} else if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		b.fault("triggers.url", "must not have a query or a fragment: paths are added to it")
+		URL: string(w.URL), AllowNetworks: w.AllowNetworks, Keep: w.Keep, KeepDead: w.KeepDead, KeepMost: w.KeepMost, KeepEvents: w.KeepEvents, EventBridge: EventBridge(w.EventBridge),
 	}
 	aws := b.set.Events.EventBridge
 	if (aws.AccessKeyID == "") != aws.SecretAccessKey.IsZero() {

@@ -72,7 +72,7 @@ type triggersEntry struct {
 	Token           time.Duration    `yaml:"token" jsonschema:"minimum=1s,default=12m29s" jsonschema_description:"How long a token of a client is good."`
 	FireAndForget   int              `yaml:"fire_and_forget" jsonschema:"minimum=1,default=50" jsonschema_description:"Subscriptions that a trigger may have which waits for no answer."`
 	RequestResponse int              `yaml:"request_response" jsonschema:"minimum=1,default=1" jsonschema_description:"Subscriptions that a trigger may have which waits for an answer."`
-	URL             string           `yaml:"url" jsonschema:"pattern=^(https?://[^/ ]+(/[^ ]*)?)?$,example=https://sluice.example" jsonschema_description:"How receivers reach this Sluice: callback URLs begin with it. Left out: the address of the listener main."`
+	URL             callbackURL      `yaml:"url" jsonschema_description:"How receivers reach this Sluice: callback URLs begin with it. Left out: the address of the listener main."`
 	AllowNetworks   []netip.Prefix   `yaml:"allow_networks" jsonschema_description:"Private networks in which receivers may be."`
 	Keep            time.Duration    `yaml:"keep" jsonschema:"minimum=1m,default=168h" jsonschema_description:"How long the record of an invocation is kept that is delivered."`
 	KeepDead        time.Duration    `yaml:"keep_dead" jsonschema:"minimum=1m,default=720h" jsonschema_description:"How long the record of an invocation is kept that is dead: as long it can be replayed."`
