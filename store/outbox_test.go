@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -122,12 +123,7 @@ func TestASilentProcessIsGivenUp(t *testing.T) {
 	t.Parallel()
 	options := storetest.Postgres(t)
 	db := storetest.Open(t, options)
-	for name, want := range map[string]string{"idle_in_transaction_session_timeout": "15s", "tcp_user_timeout": "15000", "tcp_keepalives_idle": "5"} {
-		if got, err := db.Setting(t.Context(), name); got != want || err != nil {
-			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
-		}
-	}
-	stopped := storetest.Open(t, givenUpAfter(t, options, "200"))
+	stopped := storetest.Open(t, saying(t, options, silence, "200"))
 	err := stopped.WhileTelling(t.Context(), func() {
 		if err := db.Emit(t.Context(), triggers.Event{ID: "other", Type: "t", Data: []byte("{}")}); err != nil { // waits until the server has had enough
 			t.Errorf("tell beside it: got %v, want none", err)
@@ -141,16 +137,40 @@ func TestASilentProcessIsGivenUp(t *testing.T) {
 	}
 }
 
-// givenUpAfter are options by which the server lets a transaction be silent for so many milliseconds.
-func givenUpAfter(t *testing.T, options store.Options, ms string) store.Options {
+// When a silent process is given up is said by us, unless the URL says it: as a parameter, or in options as PostgreSQL reads them.
+func TestTheURLSaysWhenASilentProcessIsGivenUp(t *testing.T) {
+	t.Parallel()
+	options := storetest.Postgres(t)
+	for _, c := range []struct{ name, value, setting, want string }{
+		{"", "", silence, "15s"}, {"", "", "tcp_user_timeout", "15000"}, {"", "", "tcp_keepalives_idle", "5"}, {"", "", "tcp_keepalives_count", "2"},
+		{silence, "70000", silence, "70s"}, {"tcp_keepalives_count", "9", "tcp_keepalives_count", "9"},
+		{"options", "-c tcp_keepalives_count=9", "tcp_keepalives_count", "9"}, {"options", "-c tcp_keepalives_count=9", silence, "15s"},
+		{"options", "-c " + silence + "=70000", silence, "70s"}, {"options", "--idle-in-transaction-session-timeout=70000", silence, "70s"},
+		{"options", "-c TCP_Keepalives_Idle=9", "tcp_keepalives_idle", "9"},
+	} {
+		db := storetest.Open(t, saying(t, options, c.name, c.value))
+		if got, err := db.Setting(t.Context(), c.setting); got != c.want || err != nil {
+			t.Errorf("%s=%s: got %q, %v for %s, want %q", c.name, c.value, got, err, c.setting, c.want)
+		}
+		db.Close()
+	}
+}
+
+// silence is for how long the server lets a transaction be silent.
+const silence = "idle_in_transaction_session_timeout"
+
+// saying are options whose URL says something more.
+func saying(t *testing.T, options store.Options, name, value string) store.Options {
 	t.Helper()
 	at, err := url.Parse(options.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	said := at.Query()
-	said.Set("idle_in_transaction_session_timeout", ms)
-	at.RawQuery = said.Encode()
+	if name != "" {
+		said.Set(name, value)
+	}
+	at.RawQuery = strings.ReplaceAll(said.Encode(), "+", "%20")
 	options.URL = at.String()
 	return options
 }
@@ -159,8 +179,8 @@ func givenUpAfter(t *testing.T, options store.Options, ms string) store.Options 
 func TestWhoWorksElsewhereIsNotGivenUp(t *testing.T) {
 	t.Parallel()
 	const ms, longer = "100", 400 * time.Millisecond
-	db := storetest.Open(t, givenUpAfter(t, storetest.Postgres(t), ms)) // it migrates for longer
-	to := storetest.Open(t, givenUpAfter(t, storetest.Postgres(t), ms))
+	db := storetest.Open(t, saying(t, storetest.Postgres(t), silence, ms)) // it migrates for longer
+	to := storetest.Open(t, saying(t, storetest.Postgres(t), silence, ms))
 	waited := false
 	if err := store.Move(t.Context(), db, to, func(store.MoveStep) {
 		if !waited {
@@ -176,7 +196,7 @@ func TestWhoWorksElsewhereIsNotGivenUp(t *testing.T) {
 func TestWhoWorksSpeaks(t *testing.T) {
 	t.Parallel()
 	const longer = 2500 * time.Millisecond
-	options := givenUpAfter(t, storetest.Postgres(t), "1500")
+	options := saying(t, storetest.Postgres(t), silence, "1500")
 	options.Compile = func(string) (store.Predicate, error) {
 		return func(any) (bool, func() string) {
 			<-time.After(longer / 5)

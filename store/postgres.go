@@ -40,21 +40,19 @@ const silent = 15 * time.Second
 // manners are the statements by which the server gives a silent process up, but for what the database's URL says itself. They are no parameters of the
 // start of a connection, which poolers refuse. What is silent for long and is meant to be says so by patient, and what works here for long speaks. https://www.postgresql.org/docs/current/runtime-config-connection.html
 func manners(said map[string]string) string {
+	const ms, third = int64(silent / time.Millisecond), int64(silent / 3 / time.Second)
 	var b strings.Builder
+	options := strings.ToLower(strings.ReplaceAll(said["options"], "-", "_")) // --a-b=1 is -c a_b=1
 	for _, one := range []struct {
-		name string
-		long time.Duration
-		unit time.Duration
+		name  string
+		value int64
 	}{
-		{"idle_in_transaction_session_timeout", silent, time.Millisecond}, {"tcp_user_timeout", silent, time.Millisecond},
-		{"tcp_keepalives_idle", silent / 3, time.Second}, {"tcp_keepalives_interval", silent / 3, time.Second},
+		{"idle_in_transaction_session_timeout", ms}, {"tcp_user_timeout", ms},
+		{"tcp_keepalives_idle", third}, {"tcp_keepalives_interval", third}, {"tcp_keepalives_count", 2},
 	} {
-		if _, is := said[one.name]; !is && !strings.Contains(said["options"], one.name) {
-			fmt.Fprintf(&b, "SET %s = %d;", one.name, one.long/one.unit)
+		if _, is := said[one.name]; !is && !strings.Contains(options, one.name) {
+			fmt.Fprintf(&b, "SET %s = %d;", one.name, one.value)
 		}
-	}
-	if _, is := said["tcp_keepalives_count"]; !is {
-		b.WriteString("SET tcp_keepalives_count = 2;")
 	}
 	return b.String()
 }
