@@ -137,6 +137,23 @@ func TestASilentProcessIsGivenUp(t *testing.T) {
 	}
 }
 
+// Who waits for the outbox while another holds it, and has no time left, says nothing of the database.
+func TestNoTimeLeftToTellIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.Postgres(t))
+	err := db.WhileTelling(t.Context(), func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		_, err := db.Tell(ctx, triggers.Event{ID: "e", Type: "t", Data: []byte("{}")})
+		if since, untold := db.Untold(); err == nil || ctx.Err() == nil || untold != nil {
+			t.Errorf("tell meanwhile: got %v, and the database keeps no events since %v: %v", err, since, untold)
+		}
+	})
+	if err != nil {
+		t.Errorf("hold the outbox: got %v, want none", err)
+	}
+}
+
 // When a silent process is given up is said by us, unless the URL says it: as a parameter, or in options as PostgreSQL reads them.
 func TestTheURLSaysWhenASilentProcessIsGivenUp(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.R
 	for n := 0; n < len(crowded) && err == nil; n++ {
 		err = db.thinned(ctx, what, func(t tx, whole bool) error { changed, err = db.settle(ctx, t, c, crowded[n:n+1], whole); return err })
 	}
-	db.untold.note(time.Now(), err)
+	db.untold.note(ctx, time.Now(), err)
 	return changed, err
 }
 

@@ -166,7 +166,7 @@ func (db *DB) tell(ctx context.Context, what string, work func(tx) error) error 
 	}
 	defer func() { <-db.places }()
 	err := db.write(ctx, what, work)
-	db.untold.note(time.Now(), err)
+	db.untold.note(ctx, time.Now(), err)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -61,11 +62,13 @@ func (db *DB) Unwritten(over time.Duration) error { return db.trouble.lasts(time
 // untoldFor is how long a failure counts after which nobody has tried.
 const untoldFor = time.Minute
 
-// note counts a write of what is big enough to be refused by a full disk.
-func (t *trouble) note(now time.Time, err error) {
+// note counts a write of what is big enough to be refused by a full disk. That the time of whoever wrote was over says nothing: it may have waited for
+// a commit, and a database that answers nobody is seen by Ping.
+func (t *trouble) note(ctx context.Context, now time.Time, err error) {
 	switch {
 	case err == nil:
 		t.kept()
+	case ctx.Err() != nil:
 	case errors.Is(err, aggregation.ErrAway):
 		t.failed(now, err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -22,16 +23,22 @@ func TestUntold(t *testing.T) {
 			}
 		}
 		full := away{errors.New("disk full")}
-		db.untold.note(time.Now(), errors.New("an event without an id"))
+		db.untold.note(t.Context(), time.Now(), errors.New("an event without an id"))
 		want("after another error", false)
-		db.untold.note(time.Now(), full)
+		over, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		<-over.Done()
+		db.untold.note(over, time.Now(), away{over.Err()})
+		want("after a caller had no time left", false)
+		began = time.Now()
+		db.untold.note(t.Context(), time.Now(), full)
 		<-time.After(untoldFor)
 		want("a minute later", true)
 		<-time.After(time.Second)
 		want("when nobody has tried since", false)
-		db.untold.note(time.Now(), full)
+		db.untold.note(t.Context(), time.Now(), full)
 		want("after another", true)
-		db.untold.note(time.Now(), nil)
+		db.untold.note(t.Context(), time.Now(), nil)
 		want("after a success", false)
 	})
 }
