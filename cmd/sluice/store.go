@@ -105,23 +105,27 @@ func (d *database) look(ctx context.Context) (again bool) {
 	if ctx.Err() != nil {
 		return false
 	}
+	_, untold := d.Untold()
+	return d.saw(err, untold)
+}
+
+// saw keeps what a look at the database gave, nil for what is well.
+func (d *database) saw(silent, untold error) (again bool) {
+	up := 0.0
+	if silent == nil && untold == nil {
+		up = 1
+	}
+	d.up.Set(up) // once, because a scrape may come at any time
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case err == nil && !d.gone.IsZero():
+	case silent == nil && !d.gone.IsZero():
 		d.log.Info("the database answers again", "database", d.Where(), "gone", time.Since(d.gone).Round(time.Second))
 		d.gone = time.Time{}
-		d.up.Set(1)
 		return true
-	case err == nil:
-		d.up.Set(1)
-		if _, untold := d.Untold(); untold != nil {
-			d.up.Set(0)
-		}
-	case d.gone.IsZero():
-		d.log.Error("the database does not answer; requests go on without it", "database", d.Where(), "error", err)
+	case silent != nil && d.gone.IsZero():
+		d.log.Error("the database does not answer; requests go on without it", "database", d.Where(), "error", silent)
 		d.gone = time.Now()
-		d.up.Set(0)
 	}
 	return false
 }

@@ -2,11 +2,15 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/connectors"
 	"sluice/mocks/teamdynamix"
@@ -73,6 +77,33 @@ func TestStoreIsBack(t *testing.T) {
 	}
 	if gone, again := strings.Count(log.String(), "does not answer"), strings.Count(log.String(), "answers again"); gone != 1 || again != 1 {
 		t.Errorf("got %d words that it is gone and %d that it is back, want one each:\n%s", gone, again, log)
+	}
+}
+
+// gauge keeps all that it was set to.
+type gauge struct {
+	prometheus.Gauge
+
+	all []float64
+}
+
+func (g *gauge) Set(to float64) { g.all = append(g.all, to) }
+
+// TestStoreUpIsSetOnce: between two looks nobody reads of a database that it is well which is not.
+func TestStoreUpIsSetOnce(t *testing.T) {
+	t.Parallel()
+	d, err := openStore(t.Context(), &connectors.Set{}, &dataFolder{path: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	up, wrong := &gauge{}, errors.New("wrong")
+	d.up = up
+	for _, seen := range [][2]error{{nil, nil}, {nil, wrong}, {nil, wrong}, {wrong, nil}, {wrong, wrong}, {nil, wrong}, {nil, nil}} {
+		d.saw(seen[0], seen[1])
+	}
+	if want := []float64{1, 0, 0, 0, 0, 0, 1}; !slices.Equal(up.all, want) {
+		t.Errorf("got %v, want %v", up.all, want)
 	}
 }
 
