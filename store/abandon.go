@@ -8,8 +8,8 @@ import (
 	"sluice/triggers"
 )
 
-// givenUp is the reason of what an operator has abandoned.
-const givenUp = "an operator gave it up"
+// GivenUp is the reason of what an operator has abandoned.
+const GivenUp = "an operator gave it up"
 
 // Abandon makes invocations dead that are on their way, or whose answer is waited for, and lets go what is parked behind them. It returns how many
 // those are. Whoever is sending one keeps the attempt in its record, and nothing more.
@@ -25,7 +25,7 @@ func (db *DB) Abandon(ctx context.Context, ids ...string) (abandoned int64, err 
 			var subscription string
 			var over head
 			err := t.one(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = ? WHERE id = ? AND state IN ('waiting', 'asked') RETURNING subscription, subject, seq",
-				[]any{micros(now), givenUp, id}, &subscription, &over.subject, &over.seq)
+				[]any{micros(now), GivenUp, id}, &subscription, &over.subject, &over.seq)
 			if errors.Is(err, aggregation.ErrNone) {
 				continue
 			}

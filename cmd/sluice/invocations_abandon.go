@@ -33,20 +33,58 @@ They can be sent again by sluice invocations replay.`,
 
 // abandonNamed gives those up that are named; of those that are over it says so.
 func abandonNamed(ctx context.Context, env environment, output format, db *store.DB, ids []string) error {
-	ids, whyNot, err := namedInvocations(ctx, db, ids, func(one triggers.Invocation) string {
-		if one.State == triggers.Waiting || one.State == triggers.Asked {
-			return ""
+	var open []string
+	_, whyNot, err := namedInvocations(ctx, db, ids, func(one triggers.Invocation) string {
+		reason := over(one)
+		if reason == "" {
+			open = append(open, one.ID)
 		}
-		return fmt.Sprintf("is %s since %s, so that there is nothing to give up", one.State, clock(one.Completed))
+		return reason
 	})
 	if err != nil {
 		return err
 	}
-	n, err := db.Abandon(ctx, ids...)
+	n, err := db.Abandon(ctx, open...)
 	if err != nil {
 		return err
 	}
-	return errors.Join(printAbandoned(env, output, n), whyNot)
+	var meanwhile error
+	if n < int64(len(open)) {
+		meanwhile = whyNotAbandoned(ctx, db, open, int64(len(open))-n)
+	}
+	return errors.Join(printAbandoned(env, output, n), whyNot, meanwhile)
+}
+
+// over says why there is nothing to give up of an invocation; "": there is.
+func over(one triggers.Invocation) string {
+	if one.State == triggers.Waiting || one.State == triggers.Asked {
+		return ""
+	}
+	return fmt.Sprintf("is %s since %s, so that there is nothing to give up", one.State, clock(one.Completed))
+}
+
+// whyNotAbandoned says why so many of ids were not given up, each of which could be when it was read.
+func whyNotAbandoned(ctx context.Context, db *store.DB, ids []string, left int64) (whyNot error) {
+	for _, id := range ids {
+		one, err := db.Invocation(ctx, id)
+		reason := over(one)
+		switch {
+		case errors.Is(err, aggregation.ErrNone):
+			reason = "is there no more, so that there is nothing to give up"
+		case err != nil:
+			return errors.Join(whyNot, err)
+		case one.State == triggers.Dead && one.Reason == store.GivenUp: // by us, or by another
+			continue
+		case reason == "":
+			reason = "was over and is sent again meanwhile; give it up anew if it still should be"
+		}
+		whyNot = errors.Join(whyNot, fmt.Errorf("%s %s", id, reason))
+		left--
+	}
+	if left > 0 {
+		whyNot = errors.Join(whyNot, fmt.Errorf("somebody else has given up %d of them meanwhile", left))
+	}
+	return whyNot
 }
 
 // namedInvocations reads ids, of which each is there: one that is not is a mistake, and then nothing is to be done. whyNot says of the others why

@@ -218,6 +218,23 @@ func TestRefusedInvocation(t *testing.T) {
 	if left := due(); len(left) != 1 || left[0].ID != all[1].ID {
 		t.Errorf("abandoned: got %+v due, want what was behind it", left)
 	}
+	keep := func(state triggers.State) {
+		if _, err := db.Settle(t.Context(), c, []triggers.Result{{Seq: all[1].Seq, State: state, Attempt: triggers.Attempt{Number: 1, Time: time.Now()}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := []string{all[0].ID, all[1].ID}
+	lateFor := func(left int64, ids []string, want string) {
+		t.Helper()
+		if got := whyNotAbandoned(t.Context(), db, ids, left); got == nil || !strings.Contains(got.Error(), want) {
+			t.Errorf("ended meanwhile: got %v, want %s", got, want)
+		}
+	}
+	lateFor(1, named, all[1].ID+" was over and is sent again meanwhile")
+	keep(triggers.Done)
+	lateFor(1, named, all[1].ID+" is done since ")
+	lateFor(1, named[:1], "somebody else has given up 1 of them meanwhile")
+	lateFor(1, []string{"gone"}, "gone is there no more")
 }
 
 // TestSubscriptionTestIsFiltered: a filter that lets the test's payload not through says why, and nothing is sent.
