@@ -18,7 +18,8 @@ func invocationsAbandonCommand(env environment) *cobra.Command {
 		Use:   "abandon ID…",
 		Short: "Give up what is on its way, so that what waits behind it goes on",
 		Long: `Make invocations dead that wait to be sent, or for the receiver's answer. What waits behind them, of the same subject and subscription, is sent.
-They can be sent again by sluice invocations replay.`,
+They can be sent again by sluice invocations replay. What a node has in hand already, up to 256 of a subscription and 1,024 where most wait for
+others of their subject, may still be sent, and its record says dead.`,
 		Example: `  sluice invocations abandon 7c3f0d7e-6a5b-8c21-9d0e-2c8f3a4b5c6d`,
 		Args:    cobra.MinimumNArgs(1),
 	}
