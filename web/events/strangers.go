@@ -78,8 +78,9 @@ func strangerOf(members map[string]any, in reflect.Type, at string) string {
 // memberType is the type of a struct's member of a name in JSON, as encoding/json finds it; nil: there is none.
 func memberType(in reflect.Type, name string) reflect.Type {
 	for _, field := range reflect.VisibleFields(in) {
-		member, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if !field.Anonymous && strings.EqualFold(member, name) {
+		tag := field.Tag.Get("json")
+		member, _, _ := strings.Cut(tag, ",")
+		if tag != "-" && !field.Anonymous && strings.EqualFold(member, name) {
 			return field.Type
 		}
 	}
