@@ -119,7 +119,9 @@ var Queries = map[string]string{
 	"park more":    behindHead,
 	"free":         "UPDATE invocations SET due = ? WHERE " + isParked,
 	"free more":    parkedBehind,
-	"next test":    wholeInvocation + isDue + testsAlone + firstDue,
+	"next test":    wholeInvocation + isDue + testsAlone + firstTests,
+	"failed test":  wholeInvocation + isDue + testsAlone + failed + firstTests,
+	"other test":   wholeInvocation + isDue + testsAlone + " AND i.subject NOT IN (" + marks(2) + ")" + firstTests,
 
 	"events in use": eventsInUse,
 	"of an event":   ofEvent,

@@ -15,13 +15,13 @@ import (
 func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit triggers.Limit) (next []triggers.Invocation, more bool, err error) {
 	err = db.read("read deliveries", func(t tx) error {
 		now := db.instant()
-		d := deliveries{t: t, which: fmt.Sprintf(isDue, now), args: []any{c.Subscription.ID}}
+		d := deliveries{t: t, which: fmt.Sprintf(isDue, now), first: firstDue, args: []any{c.Subscription.ID}}
 		tests, err := db.testsAlone(ctx, t, c)
 		if err != nil {
 			return err
 		}
 		if tests {
-			d.which += testsAlone
+			d.which, d.first = d.which+testsAlone, firstTests
 		}
 		if len(but) > 0 {
 			d.which += " AND i.subject NOT IN (" + marks(len(but)) + ")"
@@ -42,6 +42,7 @@ func (db *DB) NextDeliveries(ctx context.Context, c triggers.Claim, but []string
 type deliveries struct {
 	t     tx
 	which string
+	first string // of those
 	args  []any
 }
 
@@ -61,6 +62,8 @@ const (
 	firstDue = " ORDER BY i.due, i.seq LIMIT ?"
 
 	testsAlone = " AND i.test = 1"
+	// The same order, but one that the index of all that waits does not have: by that a paused subscription's whole backlog is read for a few tests.
+	firstTests = " ORDER BY i.due, i.seq + 0 LIMIT ?"
 )
 
 // all reads what is due, where that is not more than the limit: mostly it is very little.
@@ -103,7 +106,7 @@ func (d deliveries) some(ctx context.Context, and string, most triggers.Limit) (
 	if most.Rows <= 0 {
 		return nil, true, nil
 	}
-	some, err = invocationsWithin(ctx, d.t, most.Bytes, wholeInvocation+d.which+and+firstDue, append(slices.Clip(d.args), int64(most.Rows))...)
+	some, err = invocationsWithin(ctx, d.t, most.Bytes, wholeInvocation+d.which+and+d.first, append(slices.Clip(d.args), int64(most.Rows))...)
 	left := without(most, some)
 	return some, left.Rows <= 0 || left.Bytes <= 0, err
 }
