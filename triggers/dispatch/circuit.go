@@ -46,8 +46,12 @@ type circuit struct {
 	last   string    // why
 }
 
-// note counts a landing. An answer that is final says nothing against the receiver; that it was the last attempt in time says nothing for it.
+// note counts a landing. An answer that is final says nothing against the receiver; that it was the last attempt in time says nothing for it, and
+// what was not sent says nothing at all.
 func (c *circuit) note(l landing) {
+	if l.unsent {
+		return
+	}
 	c.sent++
 	switch {
 	case !l.failed:

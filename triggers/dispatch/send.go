@@ -23,6 +23,7 @@ type landing struct {
 	created time.Time     // when the event was kept, or replayed
 	at      time.Time     // when the answer came, by the store's clock
 	again   bool          // it has failed before
+	unsent  bool          // it could not be made, so that the receiver heard nothing of it
 	failed  bool          // the receiver did not work, whatever comes of it
 	after   time.Duration // how long it has asked to be left alone; 0: it has not
 }
@@ -46,6 +47,7 @@ type departure struct {
 type said struct {
 	answer triggers.Answer
 	err    error
+	unsent bool // nothing: there was nothing to send
 }
 
 // send makes one attempt at each of some, in one call.
@@ -66,7 +68,7 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 			Answer: beginning(i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
 		landings[n] = landing{
-			subject: one.subject, result: r, since: max(0, now.Sub(i.Created)), created: i.Created, at: now, again: i.Tries > 0,
+			subject: one.subject, result: r, since: max(0, now.Sub(i.Created)), created: i.Created, at: now, again: i.Tries > 0, unsent: all[n].unsent,
 			failed: all[n].err != nil && !triggers.IsPermanent(all[n].err), after: triggers.AfterOf(all[n].err),
 		}
 	}
@@ -82,7 +84,7 @@ func (d *Dispatcher) call(ctx context.Context, s *triggers.Subscription, batch t
 		delivery := triggers.Delivery{Subscription: s, Invocation: one.invocation, Kind: d.o.Kind(one.invocation.Trigger), Event: one.invocation.Event}
 		var err error
 		if delivery.Body, err = d.body(s, one.invocation, delivery.Kind); err != nil {
-			all[n].err = err
+			all[n] = said{err: err, unsent: true}
 			continue
 		}
 		going, places = append(going, delivery), append(places, n)

@@ -1,0 +1,181 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/triggers"
+)
+
+// shelf is a store of one subscription under a claim, and notes what is kept of it.
+type shelf struct {
+	Store
+	mu       sync.Mutex
+	waiting  []triggers.Invocation
+	claim    triggers.Claim // as it is claimed next
+	told     []string       // kinds of events
+	held     []triggers.Claim
+	released triggers.Claim
+}
+
+func (s *shelf) StuckSubjects(context.Context, triggers.Claim) (map[string][]triggers.Stuck, error) {
+	return nil, nil
+}
+
+func (s *shelf) NextDeliveries(context.Context, triggers.Claim, []string, triggers.Limit) (next []triggers.Invocation, more bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.waiting {
+		if !i.Due.After(time.Now()) {
+			next = append(next, i)
+		}
+	}
+	return next, false, nil
+}
+
+func (s *shelf) Unchanged(context.Context, triggers.Claim) error { return nil }
+
+func (s *shelf) HoldSubscription(_ context.Context, c triggers.Claim) error {
+	s.held = append(s.held, c)
+	return nil
+}
+
+func (s *shelf) Settle(_ context.Context, _ triggers.Claim, results []triggers.Result) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range results {
+		at := slices.IndexFunc(s.waiting, func(i triggers.Invocation) bool { return i.Seq == r.Seq })
+		if r.State != triggers.Waiting {
+			s.waiting = slices.Delete(s.waiting, at, at+1)
+			continue
+		}
+		s.waiting[at].Tries++
+		s.waiting[at].Due = r.Due
+	}
+	return false, nil
+}
+
+func (s *shelf) PauseSubscription(_ context.Context, _ triggers.Claim, change func(*triggers.Pause) *triggers.Pause, events ...triggers.Event) error {
+	was := s.claim.Subscription.Sluice.Paused
+	then := change(was)
+	if then == was {
+		return nil
+	}
+	s.claim.Subscription.Sluice.Paused = then
+	s.claim.Version++
+	for _, e := range events {
+		s.told = append(s.told, e.Type)
+	}
+	return nil
+}
+
+func (s *shelf) ReleaseSubscription(_ context.Context, c triggers.Claim) error {
+	if s.released = c; c.Version == s.claim.Version {
+		s.claim.Health = c.Health
+	}
+	return nil
+}
+
+// refuses is a receiver that does not work but for some subjects, and notes what it is sent.
+type refuses struct {
+	but string
+	got []string
+}
+
+func (r *refuses) Send(_ context.Context, d triggers.Delivery) (triggers.Answer, error) {
+	r.got = append(r.got, d.Event.Subject)
+	if d.Event.Subject == r.but {
+		return triggers.Answer{Status: 200}, nil
+	}
+	return triggers.Answer{Status: 500}, errors.New("status 500")
+}
+
+// shelved is a dispatcher of a shelf, to one receiver.
+func shelved(s *shelf, r triggers.Sender) *Dispatcher {
+	o := testDispatcher().o
+	o.Store, o.Sender = s, r
+	o.Kind = func(string) triggers.Kind { return triggers.FireAndForget }
+	return New(o)
+}
+
+// drainOnce drains what a shelf has.
+func (s *shelf) drainOnce(t *testing.T, d *Dispatcher) {
+	t.Helper()
+	if err := d.drainOf(s.claim, time.Now()).run(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open says that the circuit has been open since a while, and that it is time for a probe.
+func (s *shelf) open(since time.Duration) {
+	s.claim.Subscription.Sluice.Paused = &triggers.Pause{Since: time.Now().Add(-since), Until: time.Now(), By: byCircuit}
+}
+
+func invocation(seq int64, payload string) triggers.Invocation {
+	return triggers.Invocation{Seq: seq, Secret: "x", Created: time.Now(), Event: triggers.Event{Subject: fmt.Sprint(seq), Data: []byte(payload)}}
+}
+
+// What could not be sent at all says nothing of the receiver: not that it works, and not that it does not.
+func TestUnsentIsNotCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &triggers.Subscription{Type: triggers.TypeEventBridge}
+		d := shelved(&shelf{}, &refuses{})
+		p := d.paceOf(triggers.Claim{})
+		send := func(i triggers.Invocation) {
+			<-time.After(d.o.Circuit.After)
+			for _, l := range d.send(t.Context(), s, nil, []departure{{"=" + i.Event.Subject, i}}) {
+				p.note(l, d.o.Circuit.MostProbe)
+			}
+		}
+		for seq := range int64(d.o.Circuit.Failures) {
+			keyless := invocation(-seq, "{}")
+			keyless.Secret = ""
+			send(keyless)
+		}
+		if c := &p.circuit; c.all > 0 || c.sent > 0 || c.open() {
+			t.Errorf("for want of a key: got %d failures of %d sent, want none", c.all, c.sent)
+		}
+		for seq := range int64(d.o.Circuit.Failures) {
+			send(invocation(seq, "{}"))
+			send(invocation(seq, "[1]"))
+		}
+		if c := &p.circuit; !c.open() || c.all != d.o.Circuit.Failures || !c.worked.IsZero() {
+			t.Errorf("beside payloads that cannot be sent: got %d failures, open %v, and that it worked %v; want it open, and never", c.all, c.open(), c.worked)
+		}
+	})
+}
+
+// A probe of what cannot be sent goes on to the next one, and ends where there is none.
+func TestProbeOfWhatIsUnsent(t *testing.T) {
+	t.Parallel()
+	for _, last := range []string{"{}", "[1]"} {
+		synctest.Test(t, func(t *testing.T) {
+			keyless := invocation(2, "{}")
+			keyless.Secret = ""
+			s, r := &shelf{waiting: []triggers.Invocation{invocation(1, "[1]"), keyless, invocation(3, last)}}, &refuses{}
+			s.claim.Subscription.Type = triggers.TypeEventBridge
+			s.open(time.Minute)
+			was, began := *s.claim.Subscription.Sluice.Paused, time.Now()
+			s.drainOnce(t, shelved(s, r))
+			now, left := s.claim.Subscription.Sluice.Paused, 1 // the one without a key waits
+			if last == "{}" {
+				left++
+				if len(r.got) != 1 || now == nil || !now.Until.After(time.Now()) || now.Reason != "status 500" {
+					t.Errorf("got %v sent, and the pause %+v, want one, and it to go on because that failed", r.got, now)
+				}
+			} else if len(r.got) != 0 || now == nil || *now != was {
+				t.Errorf("got %v sent, and the pause %+v, want nothing, and it as it was", r.got, now)
+			}
+			if len(s.waiting) != left || len(s.told) > 0 || time.Since(began) > 10*time.Second {
+				t.Errorf("got %d left, the events %v, after %v, want %d and none, at once", len(s.waiting), s.told, time.Since(began), left)
+			}
+		})
+	}
+}
