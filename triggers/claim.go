@@ -24,6 +24,7 @@ type Health struct {
 	First  time.Time `json:"first,omitzero"`   // when the first of all failed
 	Worked time.Time `json:"worked,omitzero"`  // when one worked last, whatever the subscription was then
 	Last   string    `json:"last,omitempty"`   // why the last of them did
+	Probes int       `json:"probes,omitempty"` // while its circuit was open, of something new: how many failed in a row
 	Next   time.Time `json:"next,omitzero"`    // before which nothing is sent: the receiver has asked for quiet, or its rate does
 }
 

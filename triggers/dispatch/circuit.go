@@ -20,7 +20,7 @@ type Circuit struct {
 	Failures   int           // [10]
 	After      time.Duration // [30 s]
 	Alone      time.Duration // where it is one subject, or what had failed before [1 h]
-	FirstProbe time.Duration // how long it is open before one delivery is tried, then twice as long as it has been open by then [1 min]
+	FirstProbe time.Duration // how long it is open before one delivery is tried, and twice as long after each that is new and fails [1 min]
 	MostProbe  time.Duration // [15 min]
 }
 
@@ -42,6 +42,7 @@ type circuit struct {
 	first  time.Time // when the first of all failed
 	all    int       // in a row
 	stuck  bool      // the last one had failed before
+	probes int       // of something new that failed, in a row
 	sent   int       // in this drain
 	last   string    // why
 }
@@ -55,7 +56,7 @@ func (c *circuit) note(l landing) {
 	c.sent++
 	switch {
 	case !l.failed:
-		c.failed, c.all, c.only, c.worked = 0, 0, "", l.at
+		c.failed, c.all, c.only, c.probes, c.worked = 0, 0, "", 0, l.at
 		return
 	case c.all == 0:
 		c.first = time.Now()
@@ -78,12 +79,14 @@ func (c *circuit) open() bool {
 	return c.failed >= c.rule.Failures && c.only == "" && time.Since(c.since) >= c.rule.After || c.all >= c.rule.Failures && time.Since(c.first) >= c.rule.Alone
 }
 
-// untilProbe is how long it is open after a probe. One of what had failed before says nothing new, and is not to keep what comes from being tried.
-func (c *circuit) untilProbe(open time.Duration) time.Duration {
+// untilProbe counts a probe that failed, and is how long it is open after it. One of what had failed before says nothing new, and is not to keep what
+// comes from being tried.
+func (c *circuit) untilProbe() time.Duration {
 	if c.stuck {
 		return c.rule.FirstProbe
 	}
-	return min(max(c.rule.FirstProbe, 2*open), c.rule.MostProbe)
+	c.probes++
+	return min(c.rule.FirstProbe<<min(c.probes, 10), c.rule.MostProbe)
 }
 
 // turn pauses a subscription whose receiver does not work, and resumes one that works again. An operator is told by an event.
@@ -95,8 +98,7 @@ func (n *drain) turn(ctx context.Context) error {
 		return n.pause(ctx, nil, triggers.SubscriptionResumed, now)
 	case n.probe && c.sent > 0 && now.Before(paused.Until): // a test, which is sent whatever the circuit is
 	case n.probe && c.sent > 0:
-		wait := c.untilProbe(paused.Until.Sub(paused.Since))
-		return n.pause(ctx, &triggers.Pause{Since: paused.Since, Until: now.Add(wait), Reason: c.last, By: byCircuit}, "", now)
+		return n.pause(ctx, &triggers.Pause{Since: paused.Since, Until: now.Add(c.untilProbe()), Reason: c.last, By: byCircuit}, "", now)
 	case !n.probe && c.open():
 		return n.pause(ctx, &triggers.Pause{
 			Since: now, Until: now.Add(c.rule.FirstProbe), By: byCircuit,

@@ -179,3 +179,50 @@ func TestProbeOfWhatIsUnsent(t *testing.T) {
 		})
 	}
 }
+
+// How long it is until the next probe goes by how many of something new have failed, and not by how long probes of what is stuck have gone on.
+func TestUntilProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, r, seq := &shelf{}, &refuses{but: "good"}, int64(0)
+		d := shelved(s, r)
+		since := time.Now()
+		s.open(0)
+		probe := func(tries int, subject string) {
+			t.Helper()
+			if wait := time.Until(s.claim.Subscription.Sluice.Paused.Until); wait > 0 {
+				<-time.After(wait)
+			}
+			seq++
+			i := invocation(seq, "{}")
+			i.Tries, i.Event.Subject = tries, subject
+			s.waiting = []triggers.Invocation{i}
+			s.drainOnce(t, d)
+		}
+		fails := func(tries int, want time.Duration) {
+			t.Helper()
+			before := seq
+			probe(tries, "bad")
+			if p := s.claim.Subscription.Sluice.Paused; p == nil || !p.Since.Equal(since) || time.Until(p.Until) > want || time.Until(p.Until) < want-time.Second {
+				t.Errorf("probe %d, of what was tried %d times before: got the pause %+v, want it for another %v", before, tries, p, want)
+			}
+		}
+		for range 100 {
+			fails(1, time.Minute)
+		}
+		fails(0, 2*time.Minute)
+		fails(1, time.Minute)
+		for _, want := range []time.Duration{4 * time.Minute, 8 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+			fails(0, want)
+		}
+		fails(1, time.Minute)
+		fails(0, 15*time.Minute)
+		probe(0, "good")
+		if p := s.claim.Subscription.Sluice.Paused; p != nil || s.claim.Health.Probes != 0 || fmt.Sprint(s.told) != "["+triggers.SubscriptionResumed+"]" {
+			t.Errorf("when one has worked: got the pause %+v, the health %+v and the events %v, want it resumed", p, s.claim.Health, s.told)
+		}
+		since = time.Now()
+		s.open(0)
+		fails(0, 2*time.Minute)
+	})
+}

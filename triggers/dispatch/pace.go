@@ -26,6 +26,7 @@ func (d *Dispatcher) paceOf(c triggers.Claim) *pace {
 	h, now, there := c.Health, time.Now(), d.now()
 	p := &pace{circuit: circuit{
 		rule: d.o.Circuit, failed: h.Failed, only: h.Only, since: now.Add(h.Since.Sub(there)), all: h.All, first: now.Add(h.First.Sub(there)), worked: h.Worked, last: h.Last,
+		probes: h.Probes,
 	}}
 	if wait := h.Next.Sub(there); wait > 0 {
 		p.quiet = now.Add(min(wait, mostQuiet))
@@ -38,7 +39,7 @@ func (d *Dispatcher) paceOf(c triggers.Claim) *pace {
 
 // health is what of it the next claim goes on with; now is the store's time.
 func (p *pace) health(now time.Time) (h triggers.Health) {
-	h.Worked = p.circuit.worked
+	h.Worked, h.Probes = p.circuit.worked, p.circuit.probes
 	if p.circuit.all > 0 {
 		h.All, h.First, h.Last = p.circuit.all, now.Add(-time.Since(p.circuit.first)), p.circuit.last
 	}

@@ -171,9 +171,6 @@ func TestCircuitOfStuckSubjects(t *testing.T) {
 		if c.open() {
 			t.Error("one subject alone: got it open, want it closed")
 		}
-		if c.untilProbe(time.Hour) != c.rule.FirstProbe {
-			t.Errorf("after a probe of what had failed before: got %v until the next, want %v", c.untilProbe(time.Hour), c.rule.FirstProbe)
-		}
 		next := testDispatcher().paceOf(triggers.Claim{Health: p.health(time.Now())})
 		if next.circuit.only != "=c" || next.circuit.failed != c.failed || next.circuit.all != c.all || !next.circuit.worked.Equal(c.worked) || !next.circuit.first.Equal(c.first) {
 			t.Errorf("in the next drain: got %+v, want it to go on from %+v", next.circuit, *c)
@@ -186,8 +183,8 @@ func TestCircuitOfStuckSubjects(t *testing.T) {
 		late = time.Now()
 		fail("=c", true, late)
 		fail("=d", false, late)
-		if !c.open() || c.untilProbe(time.Hour) != c.rule.MostProbe {
-			t.Errorf("two subjects, of which nothing worked since: got it open %v, with %v until the next probe, want it open for %v", c.open(), c.untilProbe(time.Hour), c.rule.MostProbe)
+		if !c.open() {
+			t.Error("two subjects, of which nothing worked since: got it closed, want it open")
 		}
 	})
 }
