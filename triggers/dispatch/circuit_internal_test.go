@@ -226,3 +226,29 @@ func TestUntilProbe(t *testing.T) {
 		fails(0, 2*time.Minute)
 	})
 }
+
+// What a clock has said that was set back is not believed: a circuit would not open before that time has come again.
+func TestHealthOfTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := testDispatcher()
+		now := time.Now()
+		ahead := now.Add(24 * time.Hour)
+		p := d.paceOf(triggers.Claim{Health: triggers.Health{Failed: 3, All: 3, Since: ahead, First: ahead, Worked: ahead}})
+		if c := &p.circuit; !c.since.Equal(now) || !c.first.Equal(now) || !c.worked.Equal(now) {
+			t.Errorf("got it failing since %v, and %v, and working at %v, want no more than %v", c.since, c.first, c.worked, now)
+		}
+		for n := range d.o.Circuit.Failures {
+			<-time.After(time.Minute)
+			p.note(landing{subject: fmt.Sprint("=", n), failed: true, again: true, created: now.Add(time.Second), at: time.Now()}, time.Minute)
+		}
+		if !p.circuit.open() {
+			t.Errorf("after %d failures: got it closed, want it open", p.circuit.failed)
+		}
+		before := now.Add(-time.Hour)
+		c := d.paceOf(triggers.Claim{Health: triggers.Health{Since: before, First: before, Worked: before}}).circuit
+		if !c.worked.Equal(before) || time.Since(c.since) < time.Hour {
+			t.Errorf("of the past: got it failing since %v, and working at %v, want %v", c.since, c.worked, before)
+		}
+	})
+}

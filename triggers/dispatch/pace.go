@@ -21,13 +21,17 @@ type pace struct {
 // mostQuiet is longer than any quiet, and than the time between two deliveries at the least rate: what says more is of a clock that was wrong.
 const mostQuiet = 20 * time.Minute
 
-// paceOf goes on with what is known of a claim's receiver.
+// paceOf goes on with what is known of a claim's receiver. What has happened was not later than now: where it says so, the clock was set back.
 func (d *Dispatcher) paceOf(c triggers.Claim) *pace {
 	h, now, there := c.Health, time.Now(), d.now()
+	ago := func(t time.Time) time.Duration { return max(0, there.Sub(t)) }
 	p := &pace{circuit: circuit{
-		rule: d.o.Circuit, failed: h.Failed, only: h.Only, since: now.Add(h.Since.Sub(there)), all: h.All, first: now.Add(h.First.Sub(there)), worked: h.Worked, last: h.Last,
+		rule: d.o.Circuit, failed: h.Failed, only: h.Only, since: now.Add(-ago(h.Since)), all: h.All, first: now.Add(-ago(h.First)), worked: h.Worked, last: h.Last,
 		probes: h.Probes,
 	}}
+	if h.Worked.After(there) {
+		p.circuit.worked = there
+	}
 	if wait := h.Next.Sub(there); wait > 0 {
 		p.quiet = now.Add(min(wait, mostQuiet))
 	}
