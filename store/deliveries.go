@@ -78,11 +78,17 @@ func (db *DB) holdSubscription(ctx context.Context, t tx, c triggers.Claim) (now
 	return fromMicros(until).Add(-c.Lease), version != c.Version, err
 }
 
-// HoldSubscription makes a claim's lease longer. ErrLost: another has it, or the subscription has changed, so that it is to be claimed anew.
+// HoldSubscription makes a claim's lease longer, and keeps how the receiver does. ErrLost: another has it, or the subscription has changed, so that it
+// is to be claimed anew.
 func (db *DB) HoldSubscription(ctx context.Context, c triggers.Claim) error {
+	health, err := json.Marshal(versioned{c.Version, c.Health})
+	if err != nil {
+		return err
+	}
 	return db.write(ctx, "hold subscription "+c.Subscription.ID, func(t tx) error {
-		_, changed, err := db.holdSubscription(ctx, t, c)
-		if err == nil && changed {
+		n, err := t.exec(ctx, "UPDATE subscriptions SET lease_until = "+db.instant()+" + ?, health = ? WHERE id = ? AND generation = ? AND version = ?",
+			c.Lease.Microseconds(), clean(string(health)), c.Subscription.ID, c.Generation, c.Version)
+		if err == nil && n == 0 {
 			err = triggers.ErrLost
 		}
 		return err

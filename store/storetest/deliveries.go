@@ -227,6 +227,42 @@ func testPauseOfClaim(t *testing.T, b *bench) {
 	lost("it is gone")
 }
 
+// How a receiver does is kept while somebody has it, so that whoever comes after one that was killed knows it.
+func testHealthWhileHeld(t *testing.T, b *bench) {
+	ctx := t.Context()
+	b.subscribe("s")
+	c := b.claimDeliveries("s")
+	hold := func(what string, want error) {
+		t.Helper()
+		if err := b.db.HoldSubscription(ctx, c); !errors.Is(err, want) {
+			t.Errorf("hold %s: got %v, want %v", what, err, want)
+		}
+	}
+	healthy := func(what string, want triggers.Health) {
+		t.Helper()
+		b.pass(2 * time.Minute) // and it was not given back
+		next, err := b.db.ClaimSubscription(ctx, "s", "b", time.Minute)
+		if err != nil || next.Health != want {
+			t.Errorf("%s: got the health %+v, %v, want %+v", what, next.Health, err, want)
+		}
+		hold("what another has", triggers.ErrLost)
+		c = next
+	}
+	at := b.clock().UTC().Truncate(time.Microsecond)
+	c.Health = triggers.Health{All: 2, First: at.Add(-time.Second), Worked: at.Add(-time.Minute), Probes: 3, Last: "status 500"}
+	hold("what is claimed", nil)
+	kept := c.Health
+	c.Health.Worked = at
+	b.settle(c)
+	healthy("as it was held", kept)
+	if _, err := b.db.ChangeSubscription(ctx, "s", func(s *triggers.Subscription, _ []triggers.Subscription) error { s.Name = "new"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c.Health = triggers.Health{Worked: at}
+	hold("what has changed", triggers.ErrLost)
+	healthy("when it has changed", triggers.Health{Worked: kept.Worked})
+}
+
 func testCompletion(t *testing.T, b *bench) {
 	ctx := t.Context()
 	b.subscribe("s")

@@ -83,6 +83,7 @@ func ofDeliveries() map[string]func(*testing.T, *bench) {
 		"what is of no subject waits for nobody":             testNoSubject,
 		"a paused subscription keeps its events":             testPausedSubscription,
 		"a pause and its event are kept together":            testPauseOfClaim,
+		"how a receiver does is kept meanwhile":              testHealthWhileHeld,
 		"what was replayed frees nothing behind another":     testReplayBeforeStuck,
 		"many are settled at once":                           testSettleMany,
 		"behind one there are very many":                     testCrowd,

@@ -44,6 +44,7 @@ type circuit struct {
 	stuck  bool      // the last one had failed before
 	probes int       // of something new that failed, in a row
 	sent   int       // in this drain
+	unkept bool      // something was counted since all of this was kept
 	last   string    // why
 }
 
@@ -53,7 +54,7 @@ func (c *circuit) note(l landing) {
 	if l.unsent {
 		return
 	}
-	c.sent++
+	c.sent, c.unkept = c.sent+1, true
 	switch {
 	case !l.failed:
 		c.failed, c.all, c.only, c.probes, c.worked = 0, 0, "", 0, l.at

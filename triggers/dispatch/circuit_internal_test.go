@@ -252,3 +252,52 @@ func TestHealthOfTheFuture(t *testing.T) {
 		}
 	})
 }
+
+// slow is a receiver that works, and takes its time.
+type slow time.Duration
+
+func (s slow) Send(context.Context, triggers.Delivery) (triggers.Answer, error) {
+	<-time.After(time.Duration(s))
+	return triggers.Answer{Status: 200}, nil
+}
+
+// How the receiver does is kept while a drain is busy, whose settlings make the lease longer: whoever goes on where it is killed knows it. Nothing is
+// written for want of news, but to make the lease longer.
+func TestHealthIsKeptMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		many        int
+		receiver    slow
+		bus         bool
+		payload     string
+		rate        float64
+		least, most int // heartbeats
+	}{
+		"a busy one":          {600, slow(100 * time.Millisecond), false, "{}", 0, 11, 12},
+		"a slow one":          {1, slow(13 * time.Second), false, "{}", 0, 2, 2},
+		"of which is no news": {60, 0, true, "[1]", 1, 0, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &shelf{}
+			s.claim.Subscription.Sluice = triggers.Extension{Concurrency: 1, RatePerSecond: c.rate}
+			if s.claim.Subscription.Type = triggers.TypeHTTP; c.bus {
+				s.claim.Subscription.Type = triggers.TypeEventBridge
+			}
+			for n := range c.many {
+				s.waiting = append(s.waiting, invocation(int64(n), c.payload))
+			}
+			d := shelved(s, c.receiver)
+			before := time.Now()
+			s.drainOnce(t, d)
+			if len(s.waiting) > 0 || len(s.held) < c.least || len(s.held) > c.most {
+				t.Errorf("%s: got %d left, and %d heartbeats, want none, and %d to %d", name, len(s.waiting), len(s.held), c.least, c.most)
+			}
+			for _, h := range s.held {
+				if gone := h.Health.Worked.Sub(before); c.many > 1 && (gone < 4*time.Second || gone > 6*time.Second) {
+					t.Errorf("%s: got it working %v after what was kept before, want about 5 s", name, gone)
+				}
+				before = h.Health.Worked
+			}
+		})
+	}
+}

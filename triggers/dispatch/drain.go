@@ -50,6 +50,7 @@ type drain struct {
 	settled   chan settlement
 	began     time.Time // when that began
 	held      time.Time // when the lease was made longer last
+	told      time.Time // when the store was told last how the receiver does
 	hungry    bool      // there may be more in the store
 	rung      time.Time // since when something has happened there; zero: it was read since
 	failed    time.Time // when a delivery has failed last
@@ -77,7 +78,7 @@ func (d *Dispatcher) drain(ctx context.Context, id string, ring <-chan struct{})
 func (d *Dispatcher) drainOf(claim triggers.Claim, began time.Time) *drain {
 	n := &drain{
 		d: d, claim: claim, slots: claim.Subscription.Sluice.Concurrency, queued: map[string][]triggers.Invocation{}, inHand: map[int64]int64{},
-		busy: map[string]bool{}, stuck: stuck{}, behind: map[string]bool{}, held: began, hungry: true, pace: d.paceOf(claim),
+		busy: map[string]bool{}, stuck: stuck{}, behind: map[string]bool{}, held: began, told: began, hungry: true, pace: d.paceOf(claim),
 	}
 	if n.slots <= 0 {
 		n.slots = defaultConcurrency
@@ -230,7 +231,7 @@ func (n *drain) turnOf() int {
 
 // await waits for something to do: a landing, something due, a settling that begins or ends, or a heartbeat.
 func (n *drain) await(ctx context.Context, ring <-chan struct{}) error {
-	most := n.d.o.Lease / heartbeats
+	most := max(0, n.untilHold())
 	if len(n.unsettled) > 0 && len(n.settling) == 0 {
 		most = max(0, n.patience())
 	}

@@ -58,15 +58,31 @@ func (n *drain) patience() time.Duration {
 	return unsettledFor - time.Since(n.pressing)
 }
 
-// hold makes the lease longer when nothing else has for a while. It comes before each sending: whoever was idle or was stopped may have lost the
-// subscription to another, who is at the same deliveries.
+// hold makes the lease longer when nothing else has for a while, and keeps how the receiver does, which settlings do not. It comes before each sending:
+// whoever was idle or was stopped may have lost the subscription to another, who is at the same deliveries.
 func (n *drain) hold(ctx context.Context) error {
-	now := time.Now()
-	if now.Sub(n.held) < n.d.o.Lease/heartbeats {
+	if n.untilHold() > 0 {
 		return nil
 	}
-	n.held = now
-	return n.d.o.Store.HoldSubscription(ctx, n.claim)
+	n.held = time.Now()
+	n.told, n.pace.circuit.unkept = n.held, false
+	return n.d.o.Store.HoldSubscription(ctx, n.current())
+}
+
+// untilHold is how long it takes until the lease is to be made longer, or how the receiver does to be kept.
+func (n *drain) untilHold() time.Duration {
+	since := n.held
+	if n.pace.circuit.unkept && n.told.Before(since) {
+		since = n.told
+	}
+	return n.d.o.Lease/heartbeats - time.Since(since)
+}
+
+// current is the claim, with how the receiver does by now. The claim itself is read by a settling that may be under way.
+func (n *drain) current() triggers.Claim {
+	c := n.claim
+	c.Health = n.pace.health(n.d.now())
+	return c
 }
 
 func (n *drain) settle(ctx context.Context) {
@@ -140,8 +156,7 @@ func (n *drain) leave(ctx context.Context, why error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, landWithin)
 	defer cancel()
-	n.claim.Health = n.pace.health(n.d.now())
-	if err := n.d.o.Store.ReleaseSubscription(ctx, n.claim); why == nil {
+	if err := n.d.o.Store.ReleaseSubscription(ctx, n.current()); why == nil {
 		why = err
 	}
 	return why
