@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -94,6 +95,9 @@ func testUnordered(t *testing.T, b *bench) {
 	}
 	if changed, err := b.db.Settle(t.Context(), c, []triggers.Result{failed(2)}); !changed || err != nil {
 		t.Errorf("settle: got changed %v, %v, want it changed", changed, err)
+	}
+	if _, err := b.db.Park(t.Context(), c, "b", triggers.Stuck{Seq: all[2].Seq}); !errors.Is(err, triggers.ErrLost) {
+		t.Errorf("park: got %v, want %v", err, triggers.ErrLost)
 	}
 	b.pass(2 * time.Minute)
 	if got, _ := b.waiting(b.claimDeliveries("s")); got != "a2 b2" {

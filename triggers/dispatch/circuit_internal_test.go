@@ -301,3 +301,43 @@ func TestHealthIsKeptMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+// A probe of what had failed before another worked counts for nothing when it fails again, and closes no circuit all the same.
+func TestAnUncountedProbeResumesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		old := invocation(1, "{}")
+		old.Tries, old.Created = 3, now.Add(-3*time.Hour)
+		s, r := &shelf{waiting: []triggers.Invocation{old}}, &refuses{}
+		s.claim.Health = triggers.Health{All: 20, First: now.Add(-time.Hour), Worked: now.Add(-2 * time.Hour)}
+		s.open(0)
+		s.drainOnce(t, shelved(s, r))
+		if p := s.claim.Subscription.Sluice.Paused; p == nil || len(s.told) > 0 || len(r.got) != 1 || s.claim.Health.Failed != 0 || s.claim.Health.All != 21 {
+			t.Errorf("got the pause %+v, the events %v and the health %+v of %v, want it open, after 21 failures of which none counts", p, s.told, s.claim.Health, r.got)
+		}
+	})
+}
+
+// A circuit's own pause is a change of the subscription, which is not to begin its receiver's health anew. An operator's is left alone.
+func TestHealthOutlivesTheCircuitsPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		s, r := &shelf{waiting: []triggers.Invocation{invocation(1, "{}")}}, &refuses{}
+		d := shelved(s, r)
+		s.claim.Version = 7
+		s.claim.Health = triggers.Health{Failed: 9, Since: now.Add(-time.Minute), All: 9, First: now.Add(-time.Minute)}
+		s.drainOnce(t, d)
+		if p := s.claim.Subscription.Sluice.Paused; p == nil || s.claim.Version != 8 || s.released.Version != 8 || s.claim.Health.All != 10 {
+			t.Errorf("got the pause %+v, and of version %d the health %+v; want it open, and ten failures of version 8", p, s.released.Version, s.claim.Health)
+		}
+		mine := s.claim
+		mine.Subscription.Sluice.Paused = nil
+		s.claim.Subscription.Sluice.Paused = &triggers.Pause{Since: now, By: "ann"}
+		s.waiting = []triggers.Invocation{invocation(2, "{}")}
+		if err := d.drainOf(mine, now).run(t.Context(), nil); err != nil || s.claim.Subscription.Sluice.Paused.By != "ann" || s.released.Version != 8 {
+			t.Errorf("an operator's: got %v, %+v, and health of version %d; want it left alone, and version 8", err, s.claim.Subscription.Sluice.Paused, s.released.Version)
+		}
+	})
+}

@@ -186,6 +186,14 @@ func TestCircuitOfStuckSubjects(t *testing.T) {
 		if !c.open() {
 			t.Error("two subjects, of which nothing worked since: got it closed, want it open")
 		}
+		before := time.Now()
+		<-time.After(time.Second)
+		c.note(landing{subject: "=good", at: time.Now()})
+		fail("=e", false, before)
+		fail("=f", false, before)
+		if !c.open() {
+			t.Errorf("what is older than the last that worked, and was never tried: got it closed after %d failures, want it open", c.failed)
+		}
 	})
 }
 
