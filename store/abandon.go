@@ -11,46 +11,48 @@ import (
 // GivenUp is the reason of what an operator has abandoned.
 const GivenUp = "an operator gave it up"
 
-// Abandon makes invocations dead that are on their way, or whose answer is waited for, and lets go what is parked behind them. It returns how many
-// those are. Whoever is sending one keeps the attempt in its record, and nothing more.
+// Abandon makes invocations dead that are on their way, or whose answer is waited for, and lets go what is parked behind them, one after the other. It
+// returns how many those are, with an error too. Whoever is sending one keeps the attempt in its record, and nothing more.
 func (db *DB) Abandon(ctx context.Context, ids ...string) (abandoned int64, err error) {
-	err = db.thinned(ctx, "abandon invocations", func(t tx, whole bool) error {
-		abandoned = 0
-		now, err := db.now(ctx, t)
-		if err != nil {
+	for _, id := range ids {
+		was := false
+		err = db.thinned(ctx, "abandon invocation "+id, func(t tx, whole bool) (err error) {
+			was, err = db.abandon(ctx, t, id, whole)
 			return err
+		})
+		if err != nil {
+			break
 		}
-		freed := int64(0)
-		for _, id := range ids {
-			var subscription string
-			var over head
-			err := t.one(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = ? WHERE id = ? AND state IN ('waiting', 'asked') RETURNING subscription, subject, seq",
-				[]any{micros(now), GivenUp, id}, &subscription, &over.subject, &over.seq)
-			if errors.Is(err, aggregation.ErrNone) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
+		if was {
 			abandoned++
-			n, err := unpark(ctx, t, subscription, over, whole)
-			if err != nil {
-				return err
-			}
-			freed += n
 		}
-		if freed == 0 {
-			return nil
-		}
-		return db.engine.notify(ctx, t)
-	})
-	if err != nil {
-		return 0, err
 	}
 	if abandoned > 0 {
 		db.wake.tell()
 	}
-	return abandoned, nil
+	return abandoned, err
+}
+
+// abandon tells whether one was abandoned; whole frees whatever is behind it at once.
+func (db *DB) abandon(ctx context.Context, t tx, id string, whole bool) (was bool, err error) {
+	now, err := db.now(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	var subscription string
+	var over head
+	err = t.one(ctx, "UPDATE invocations SET state = 'dead', completed = ?, reason = ? WHERE id = ? AND state IN ('waiting', 'asked') RETURNING subscription, subject, seq",
+		[]any{micros(now), GivenUp, id}, &subscription, &over.subject, &over.seq)
+	if errors.Is(err, aggregation.ErrNone) {
+		return false, nil
+	}
+	if err == nil {
+		_, err = unpark(ctx, t, subscription, over, whole)
+	}
+	if err == nil {
+		err = db.engine.notify(ctx, t) // what was behind it may have been freed before
+	}
+	return err == nil, err
 }
 
 // Behind is the id of what an invocation waits behind, which is the first of its subject that has failed and is to be sent again; "" where it waits

@@ -45,6 +45,15 @@ func (db *DB) WhileTelling(ctx context.Context, do func(), events ...triggers.Ev
 	})
 }
 
+// WhileSubscribed does something while another transaction holds a subscription.
+func (db *DB) WhileSubscribed(ctx context.Context, id string, do func()) error {
+	return db.write(ctx, "hold a subscription", func(t tx) error {
+		_, err := t.exec(ctx, "UPDATE subscriptions SET owner = owner WHERE id = ?", id)
+		do()
+		return err
+	})
+}
+
 // Setting is one of PostgreSQL's, for this process.
 func (db *DB) Setting(ctx context.Context, name string) (value string, err error) {
 	err = db.read("ask for a setting", func(t tx) error { return t.one(ctx, "SHOW "+name, nil, &value) })

@@ -154,6 +154,34 @@ func TestNoTimeLeftToTellIsNoTrouble(t *testing.T) {
 	}
 }
 
+// Whoever settles waits for no commit: that it cannot until its time is over says that nothing is kept.
+func TestNoTimeLeftToSettleIsTrouble(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.Postgres(t))
+	subscribe(t, db, triggers.Subscription{ID: "s"})
+	c, err := db.ClaimSubscription(t.Context(), "s", "a", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.WhileSubscribed(t.Context(), "s", func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		_, err := db.Settle(ctx, c, nil)
+		if _, untold := db.Untold(); err == nil || untold == nil {
+			t.Errorf("settle meanwhile: got %v, and of the database %v, want both to be errors", err, untold)
+		}
+	})
+	if err != nil {
+		t.Errorf("hold the subscription: got %v, want none", err)
+	}
+	if _, err := db.Settle(t.Context(), c, nil); err != nil {
+		t.Errorf("settle: got %v, want none", err)
+	}
+	if _, err := db.Untold(); err != nil {
+		t.Errorf("afterwards: got %v, want it well", err)
+	}
+}
+
 // When a silent process is given up is said by us, unless the URL says it: as a parameter, or in options as PostgreSQL reads them.
 func TestTheURLSaysWhenASilentProcessIsGivenUp(t *testing.T) {
 	t.Parallel()

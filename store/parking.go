@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"sluice/aggregation"
 	"sluice/triggers"
@@ -61,16 +62,19 @@ func (db *DB) stillWaits(ctx context.Context, t tx, c triggers.Claim, seq int64)
 	return due, err == nil, err
 }
 
-// mostParkings is how many steps of parking are made at once, before whoever delivers looks after others.
-const mostParkings = 10
+// How many steps of parking are made at once, and how long another one may begin, before whoever delivers looks after others.
+const (
+	mostParkings = 10
+	parkFor      = 500 * time.Millisecond
+)
 
 // parkBySteps parks what is behind a head for as long as that waits, where it is very much.
 func (db *DB) parkBySteps(ctx context.Context, c triggers.Claim, h head) error {
-	last, left := h.seq, mostParkings
+	last, left, began := h.seq, mostParkings, time.Now()
 	_, err := db.bySteps(ctx, steps{
 		what: "park deliveries",
 		find: func(t tx) (found []any, err error) {
-			if left--; left < 0 {
+			if left--; left < 0 || left < mostParkings-1 && time.Since(began) > parkFor {
 				return nil, nil
 			}
 			found, err = numbers(ctx, t, behindHead, c.Subscription.ID, h.subject, last, h.due, int64(mostChanged))
@@ -82,6 +86,7 @@ func (db *DB) parkBySteps(ctx context.Context, c triggers.Claim, h head) error {
 		change: func(t tx, found []any) (int64, error) {
 			due, waits, err := db.stillWaits(ctx, t, c, h.seq)
 			if err != nil || !waits || due != h.due {
+				left = 0
 				return 0, err
 			}
 			return t.exec(ctx, "UPDATE invocations SET due = ? WHERE COALESCE(state, '') = 'waiting' AND due < ? AND seq IN ("+marks(len(found))+")",

@@ -28,12 +28,18 @@ func (db *DB) Settle(ctx context.Context, c triggers.Claim, results []triggers.R
 		crowded = append(crowded, results[slices.IndexFunc(results, is)])
 		results = slices.DeleteFunc(slices.Clone(results), is)
 	}
+	// Whoever tells events may wait for a commit; this waits for nobody else in PostgreSQL, so that it counts against that where its time is over.
+	db.untold.note(context.WithoutCancel(ctx), time.Now(), err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thinWithin)
+	defer cancel()
 	for n := 0; n < len(crowded) && err == nil; n++ {
 		err = db.thinned(ctx, what, func(t tx, whole bool) error { changed, err = db.settle(ctx, t, c, crowded[n:n+1], whole); return err })
 	}
-	db.untold.note(ctx, time.Now(), err)
 	return changed, err
 }
+
+// thinWithin is how long it may take to free what is behind what is settled. It is of many small transactions, so that no time for one of them will do.
+const thinWithin = 5 * time.Minute
 
 // settle keeps results in a transaction; whole frees whatever is behind them at once.
 func (db *DB) settle(ctx context.Context, t tx, c triggers.Claim, results []triggers.Result, whole bool) (changed bool, err error) {

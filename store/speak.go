@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ func spoken[T any](ctx context.Context, t tx, all iter.Seq2[T, error]) iter.Seq2
 		next, enough := make(chan found, mostRows), make(chan struct{})
 		var walk sync.WaitGroup
 		var panicked any
+		whole := false
 		walk.Go(func() {
 			defer close(next)
 			defer func() { panicked = recover() }()
@@ -49,6 +51,7 @@ func spoken[T any](ctx context.Context, t tx, all iter.Seq2[T, error]) iter.Seq2
 					return
 				}
 			}
+			whole = true
 		})
 		defer walk.Wait()
 		defer close(enough)
@@ -57,8 +60,11 @@ func spoken[T any](ctx context.Context, t tx, all iter.Seq2[T, error]) iter.Seq2
 		for {
 			select {
 			case one, more := <-next:
-				if !more && panicked != nil {
+				switch {
+				case !more && panicked != nil:
 					panic(panicked)
+				case !more && !whole:
+					yield(one.value, errors.New("whoever looks for changes has ended before the last"))
 				}
 				if !more || !yield(one.value, one.err) {
 					return

@@ -62,8 +62,8 @@ func (db *DB) Unwritten(over time.Duration) error { return db.trouble.lasts(time
 // untoldFor is how long a failure counts after which nobody has tried.
 const untoldFor = time.Minute
 
-// note counts a write of what is big enough to be refused by a full disk. That the time of whoever wrote was over says nothing: it may have waited for
-// a commit, and a database that answers nobody is seen by Ping.
+// note counts a write of what is big enough to be refused by a full disk. That the time of whoever wrote was over says nothing, where that
+// may have waited for a commit.
 func (t *trouble) note(ctx context.Context, now time.Time, err error) {
 	switch {
 	case err == nil:

@@ -94,9 +94,13 @@ func (n *drain) crowded(subjects []string) []string {
 	return slices.Compact(subjects)
 }
 
+// parkFor is how long one fetch may be at parking: it may be very much, and others wait.
+const parkFor = 500 * time.Millisecond
+
 // take queues what was fetched, or parks it behind what it follows.
 func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 	parked := map[string]int64{} // by subject, from which number on
+	began := time.Now()
 	for _, i := range next {
 		if n.isInHand(i.Seq) {
 			continue
@@ -111,6 +115,10 @@ func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 			continue
 		}
 		if head, stuck := n.stuck.last(subject, i.Seq); stuck { // it came later than that one, and gets its time
+			if time.Since(began) > parkFor {
+				n.hungry = true
+				continue
+			}
 			waits, err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head)
 			if err != nil {
 				return err

@@ -65,7 +65,7 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 		}
 		r.Attempt = triggers.Attempt{
 			Number: i.Attempts + 1, Time: clock, Took: took, Status: all[n].answer.Status,
-			Answer: beginning(i, all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
+			Answer: beginning(i, all[n].answer), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
 		landings[n] = landing{
 			subject: one.subject, result: r, since: max(0, now.Sub(i.Created)), created: i.Created, at: now, again: i.Tries > 0, unsent: all[n].unsent,
@@ -132,8 +132,8 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is longer than an output may be, or it broke off"}
 	}
 	output := json.RawMessage(bytes.TrimSpace(a.Body))
-	if a.Hidden && !json.Valid(output) { // it was a number
-		return triggers.Result{State: triggers.Dead, Reason: "the answer holds a secret of the subscription"}
+	if a.Hidden && !json.Valid(output) { // one may have been a number
+		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON, or holds a secret of the subscription where JSON has no text"}
 	}
 	if !utf8.Valid(output) || !json.Valid(output) { // a database keeps no text that is not UTF-8
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON in UTF-8, and an output is wanted"}
@@ -221,8 +221,17 @@ func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind 
 	return append(append(append(out, `"_metadata":`...), text...), '}'), nil
 }
 
-// beginning is what the record keeps of an answer.
-func beginning(i triggers.Invocation, answer []byte) []byte {
-	text := i.Hide(string(answer))
+// beginning is what the record keeps of an answer. Where that was cut its end may be half of the invocation's secret, which nobody else knows as one.
+func beginning(i triggers.Invocation, a triggers.Answer) []byte {
+	text := i.Hide(string(a.Body))
+	for n := len(i.Secret) - 1; a.Cut && n >= leastSecret; n-- {
+		if rest, is := strings.CutSuffix(text, i.Secret[:n]); is {
+			text = rest + "[redacted]"
+			break
+		}
+	}
 	return []byte(strings.ToValidUTF8(text[:min(len(text), mostKept)], "\uFFFD"))
 }
+
+// leastSecret is how many characters are taken for the beginning of a secret.
+const leastSecret = 4

@@ -239,6 +239,25 @@ func TestSecretIsNotKept(t *testing.T) {
 	}
 }
 
+// What the record keeps of an answer that was cut has no half of the invocation's secret at its end.
+func TestHalfASecretIsNotKept(t *testing.T) {
+	t.Parallel()
+	const secret = "8ad7ec6a-6f0e-4b0e-a0d6-4d6ae4f6c1aa"
+	i := triggers.Invocation{Secret: secret}
+	for n := range len(secret) + 1 {
+		want := "x[redacted]"
+		if n < leastSecret {
+			want = "x" + secret[:n]
+		}
+		if got := string(beginning(i, triggers.Answer{Body: []byte("x" + secret[:n]), Cut: true})); got != want {
+			t.Errorf("after %d characters: got %s, want %s", n, got, want)
+		}
+	}
+	if got := string(beginning(i, triggers.Answer{Body: []byte(secret[:8])})); got != secret[:8] {
+		t.Errorf("got %s, want what was not cut as it is", got)
+	}
+}
+
 // says is a sender whose receiver gives one answer, out of which the sender takes a secret.
 type says string
 
@@ -258,7 +277,7 @@ func TestOutputHoldsNoSecret(t *testing.T) {
 	}{
 		`{"approved":true}`:                   {triggers.Done, `{"approved":true}`, ""},
 		`{"approved":true,"got":"tok 12345"}`: {triggers.Done, `{"approved":true,"got":"tok [redacted]"}`, ""},
-		`{"approved":true,"got":12345}`:       {triggers.Dead, "", "the answer holds a secret of the subscription"},
+		`{"approved":true,"got":12345}`:       {triggers.Dead, "", "the answer is no JSON, or holds a secret of the subscription where JSON has no text"},
 		`{"headers":"tok 12345"}`:             {triggers.Dead, "", "the answer is no output of the trigger: approved is missing"},
 		`{"approved":true,`:                   {triggers.Dead, "", "the answer is no JSON in UTF-8, and an output is wanted"},
 	} {
