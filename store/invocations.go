@@ -107,32 +107,20 @@ func (db *DB) Attempts(ctx context.Context, invocation int64) (all []triggers.At
 // only names some subscriptions; none: all. It returns what was made, and whether anybody subscribes, delivered to or not.
 func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.RawMessage, only []string) (made []triggers.Invocation, subscribed bool, err error) {
 	err = db.tell(ctx, "test trigger "+trigger, func(t tx) error {
-		made, subscribed = nil, false
+		made = nil
 		all, err := subscriptions(ctx, t)
 		if err != nil {
 			return err
 		}
+		all = slices.DeleteFunc(all, func(s triggers.Subscription) bool {
+			return s.TriggerID != trigger || len(only) > 0 && !slices.Contains(only, s.ID)
+		})
+		subscribed = len(all) > 0
+		if all, err = db.passing(ctx, t, all, input); err != nil {
+			return err
+		}
 		var news []newInvocation
-		payload, speaker := decoded{data: input}, speakerIn(t)
 		for _, s := range all {
-			if s.TriggerID != trigger || len(only) > 0 && !slices.Contains(only, s.ID) {
-				continue
-			}
-			subscribed = true
-			if !s.Delivers() {
-				continue
-			}
-			passes, err := db.router.predicate(s)
-			if err != nil {
-				return err
-			}
-			ok, _ := payload.passes(passes)
-			if err := speaker.speak(ctx); err != nil {
-				return err
-			}
-			if !ok {
-				continue
-			}
 			n := newInvocation{id: uuid.NewString(), subscription: s.ID, test: true, content: textOrNull(content)}
 			n.event = triggers.Event{Type: trigger, Subject: "test/" + rand.Text(), Data: input} // nothing waits for a test
 			news = append(news, n)
@@ -146,6 +134,27 @@ func (db *DB) Invoke(ctx context.Context, trigger string, input, content json.Ra
 	}
 	db.wake.tell()
 	return made, subscribed, nil
+}
+
+// passing are those of some subscriptions that are delivered to and whose filter a payload passes.
+func (db *DB) passing(ctx context.Context, t tx, some []triggers.Subscription, data json.RawMessage) (pass []triggers.Subscription, err error) {
+	payload, speaker := decoded{data: data}, speakerIn(t)
+	for _, s := range some {
+		if !s.Delivers() {
+			continue
+		}
+		passes, err := db.router.predicate(s)
+		if err != nil {
+			return nil, err
+		}
+		if ok, _ := payload.passes(passes); ok {
+			pass = append(pass, s)
+		}
+		if err := speaker.speak(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return pass, nil
 }
 
 // Complete takes the answer of a receiver to an invocation that waits for one, or that is being sent: a quick receiver completes before what it

@@ -33,40 +33,21 @@ func (s *speaker) speak(ctx context.Context) error {
 // spoken walks all beside the transaction, which speaks while it waits for the next one. It is over when that is, and panics where that does.
 func spoken[T any](ctx context.Context, t tx, all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		type found struct {
-			value T
-			err   error
-		}
-		next, enough := make(chan found, mostRows), make(chan struct{})
-		var walk sync.WaitGroup
-		var panicked any
-		whole := false
-		walk.Go(func() {
-			defer close(next)
-			defer func() { panicked = recover() }()
-			for value, err := range all {
-				select {
-				case next <- found{value, err}:
-				case <-enough:
-					return
-				}
-			}
-			whole = true
-		})
-		defer walk.Wait()
-		defer close(enough)
+		w := &walk[T]{next: make(chan found[T], mostRows), enough: make(chan struct{})}
+		var walking sync.WaitGroup
+		walking.Go(func() { w.walk(all) })
+		defer walking.Wait()
+		defer close(w.enough)
 		tick := time.NewTicker(speakEvery)
 		defer tick.Stop()
 		for {
 			select {
-			case one, more := <-next:
-				switch {
-				case !more && panicked != nil:
-					panic(panicked)
-				case !more && !whole:
-					yield(one.value, errors.New("whoever looks for changes has ended before the last"))
+			case one, more := <-w.next:
+				if !more {
+					w.end(yield)
+					return
 				}
-				if !more || !yield(one.value, one.err) {
+				if !yield(one.value, one.err) {
 					return
 				}
 			case <-tick.C:
@@ -77,5 +58,45 @@ func spoken[T any](ctx context.Context, t tx, all iter.Seq2[T, error]) iter.Seq2
 				}
 			}
 		}
+	}
+}
+
+// walk is one that is under way. How it ended is said before next is closed.
+type walk[T any] struct {
+	next     chan found[T]
+	enough   chan struct{} // closed: nobody wants more
+	panicked any
+	whole    bool // it came to its end
+}
+
+type found[T any] struct {
+	value T
+	err   error
+}
+
+func (w *walk[T]) walk(all iter.Seq2[T, error]) {
+	defer close(w.next)
+	defer func() { w.panicked = recover() }()
+	for value, err := range all {
+		select {
+		case w.next <- found[T]{value, err}:
+		case <-w.enough:
+			return
+		}
+	}
+	w.whole = true
+}
+
+// errCutShort is of a walk that neither came to its end nor panicked.
+var errCutShort = errors.New("whoever looks for changes has ended before the last one")
+
+// end says how a walk has ended that gives nothing more.
+func (w *walk[T]) end(yield func(T, error) bool) {
+	switch {
+	case w.panicked != nil:
+		panic(w.panicked)
+	case !w.whole:
+		var none T
+		yield(none, errCutShort)
 	}
 }

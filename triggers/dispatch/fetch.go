@@ -115,18 +115,13 @@ func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 			continue
 		}
 		if head, stuck := n.stuck.last(subject, i.Seq); stuck { // it came later than that one, and gets its time
-			if time.Since(began) > parkFor {
-				n.hungry = true
+			if n.hungry = true; time.Since(began) > parkFor {
 				continue
 			}
-			waits, err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head)
-			if err != nil {
+			if err := n.park(ctx, i, head); err != nil {
 				return err
 			}
-			if !waits { // it was completed meanwhile
-				n.stuck.remove(subject, head.Seq)
-			}
-			parked[subject], n.hungry = i.Seq, true
+			parked[subject] = i.Seq
 			continue
 		}
 		n.inHand[i.Seq] = i.Size()
@@ -136,6 +131,15 @@ func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 		}
 	}
 	return nil
+}
+
+// park parks what came later than one that failed.
+func (n *drain) park(ctx context.Context, i triggers.Invocation, head triggers.Stuck) error {
+	waits, err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head)
+	if err == nil && !waits { // it was completed meanwhile
+		n.stuck.remove(n.subject(i), head.Seq)
+	}
+	return err
 }
 
 // subject is within what invocations go one after the other; each is its own where their order does not matter.
