@@ -24,8 +24,8 @@ func keeps(c triggers.Claim, subject string) bool {
 	return subject != "" && c.Subscription.Sluice.Ordering != triggers.OrderingNone
 }
 
-// Park lets the invocations of a subject behind one wait as long as that does: all of them, or the first ten thousand. Where that does not wait any
-// more, because it was completed or its record is gone, they are due, and it says so.
+// Park lets the invocations of a subject behind one wait as long as that does: all of them, or of very many some thousand, as many as half a second
+// allows. Where that does not wait any more, because it was completed or its record is gone, they are due, and it says so.
 func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error) {
 	h, crowded := head{seq: behind.Seq, subject: subject}, false
 	err = db.write(ctx, "park deliveries", func(t tx) error {

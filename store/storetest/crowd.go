@@ -39,6 +39,16 @@ func (b *bench) many(c triggers.Claim) (n int, inOrder bool) {
 	return len(all), inOrder
 }
 
+// parkAll parks what is behind one of subject a, as whoever delivers does who meets it again and again: each call parks a thousand at the least.
+func (b *bench) parkAll(c triggers.Claim, behind triggers.Stuck) {
+	b.Helper()
+	for range crowded/1000 + 1 {
+		if waits, err := b.db.Park(b.Context(), c, "a", behind); !waits || err != nil {
+			b.Fatal(waits, err)
+		}
+	}
+}
+
 // What is behind one that failed is parked by whoever meets it where it is very much, and is free before that one is over; others are kept meanwhile.
 func testCrowd(t *testing.T, b *bench) {
 	c, first, other := b.tellCrowd()
@@ -47,9 +57,7 @@ func testCrowd(t *testing.T, b *bench) {
 	if n, _ := b.many(c); n != crowded-1 {
 		t.Errorf("behind one that failed: got %d due, want all %d, which are too many to park at once", n, crowded-1)
 	}
-	if waits, err := b.db.Park(t.Context(), c, "a", triggers.Stuck{Seq: first.Seq, Due: until}); !waits || err != nil {
-		t.Fatal(waits, err)
-	}
+	b.parkAll(c, triggers.Stuck{Seq: first.Seq, Due: until})
 	if n, _ := b.many(c); n != 0 {
 		t.Errorf("parked: got %d due, want none", n)
 	}
@@ -70,9 +78,7 @@ func testCrowdAbandoned(t *testing.T, b *bench) {
 	c, first, _ := b.tellCrowd()
 	until := b.clock().Add(time.Hour)
 	b.settle(c, triggers.Result{Seq: first.Seq, State: triggers.Waiting, Due: until})
-	if waits, err := b.db.Park(t.Context(), c, "a", triggers.Stuck{Seq: first.Seq, Due: until}); !waits || err != nil {
-		t.Fatal(waits, err)
-	}
+	b.parkAll(c, triggers.Stuck{Seq: first.Seq, Due: until})
 	if n, err := b.db.Abandon(t.Context(), first.ID); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
