@@ -30,7 +30,10 @@ func TestWalkCutShort(t *testing.T) {
 		for n := 0; yield(n, nil); n++ {
 		}
 	}
-	for range spoken(t.Context(), nil, endless) {
+	for _, err := range spoken(t.Context(), nil, endless) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	<-ended
