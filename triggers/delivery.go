@@ -20,13 +20,13 @@ type Delivery struct {
 // 202 promises one, is for whoever asked to say: a sender calls every 2xx an answer.
 type Answer struct {
 	Status int    // of HTTP, or as near as a broker comes to it; 0 where there is none
-	Body   []byte // its first MiB, without the subscription's secrets; the invocation's may be in it, as the receiver was sent it
+	Body   []byte // its first MiB, without the secrets of the subscription and the invocation
 	Hidden bool   // a secret was taken out of Body
 	Cut    bool   // there was more, or it broke off where no output was wanted
 }
 
 // Sender sends deliveries. It may be called twice for one delivery, at once for many, and never by itself tries again. An error of Permanent or
-// RetryAfter says more than that it did not work. Its text never holds a secret.
+// RetryAfter says more than that it did not work. Neither its text nor the answer ever holds a secret, though the receiver was sent some.
 type Sender interface {
 	Send(ctx context.Context, d Delivery) (Answer, error)
 }

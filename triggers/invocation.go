@@ -53,7 +53,7 @@ func (i *Invocation) Size() int64 {
 	return int64(len(i.Event.Data) + len(i.Content) + len(i.Output) + 512)
 }
 
-// Hide takes the secret out of what a receiver has said, which may be what it was sent.
+// Hide takes the secret out of what it is completed with, which may be what the receiver was sent.
 func (i *Invocation) Hide(text string) string {
 	if i.Secret == "" {
 		return text

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -59,13 +58,10 @@ func (d *Dispatcher) send(ctx context.Context, s *triggers.Subscription, batch t
 	for n, one := range some {
 		i, kind := one.invocation, d.o.Kind(one.invocation.Trigger)
 		r := d.judge(s, i, kind, all[n].answer, all[n].err, now)
-		r.Seq, r.Reason = i.Seq, i.Hide(r.Reason)
-		if r.Output != nil {
-			r.Output = json.RawMessage(i.Hide(string(r.Output)))
-		}
+		r.Seq = i.Seq
 		r.Attempt = triggers.Attempt{
 			Number: i.Attempts + 1, Time: clock, Took: took, Status: all[n].answer.Status,
-			Answer: beginning(i, all[n].answer), Outcome: outcomeOf(r.State), Reason: r.Reason,
+			Answer: beginning(all[n].answer.Body), Outcome: outcomeOf(r.State), Reason: r.Reason,
 		}
 		landings[n] = landing{
 			subject: one.subject, result: r, since: max(0, now.Sub(i.Created)), created: i.Created, at: now, again: i.Tries > 0, unsent: all[n].unsent,
@@ -133,7 +129,7 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 	}
 	output := json.RawMessage(bytes.TrimSpace(a.Body))
 	if a.Hidden && !json.Valid(output) { // one may have been a number
-		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON, or holds a secret of the subscription where JSON has no text"}
+		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON, or holds a secret where JSON has no text"}
 	}
 	if !utf8.Valid(output) || !json.Valid(output) { // a database keeps no text that is not UTF-8
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no JSON in UTF-8, and an output is wanted"}
@@ -221,17 +217,7 @@ func (d *Dispatcher) body(s *triggers.Subscription, i triggers.Invocation, kind 
 	return append(append(append(out, `"_metadata":`...), text...), '}'), nil
 }
 
-// beginning is what the record keeps of an answer. Where that was cut its end may be half of the invocation's secret, which nobody else knows as one.
-func beginning(i triggers.Invocation, a triggers.Answer) []byte {
-	text := i.Hide(string(a.Body))
-	for n := len(i.Secret) - 1; a.Cut && n >= leastSecret; n-- {
-		if rest, is := strings.CutSuffix(text, i.Secret[:n]); is {
-			text = rest + "[redacted]"
-			break
-		}
-	}
-	return []byte(strings.ToValidUTF8(text[:min(len(text), mostKept)], "\uFFFD"))
+// beginning is what the record keeps of an answer.
+func beginning(text []byte) []byte {
+	return bytes.ToValidUTF8(text[:min(len(text), mostKept)], []byte("\uFFFD"))
 }
-
-// leastSecret is how many characters are taken for the beginning of a secret.
-const leastSecret = 4

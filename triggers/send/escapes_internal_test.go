@@ -33,7 +33,7 @@ func TestRedactReadsEscapes(t *testing.T) {
 		`nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`:            `nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`,
 		``: ``,
 	} {
-		if got := string(s.redact([]byte(text), false)); got != want {
+		if got := string(s.with().redact([]byte(text), false)); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
@@ -53,7 +53,7 @@ func TestRedactHalf(t *testing.T) {
 		for _, w := range written {
 			for n := range len(w) {
 				text := []byte("x " + w[:n])
-				got := s.redact(text, true)
+				got := s.with().redact(text, true)
 				for _, r := range append(readings(got), reading{plain: got}) {
 					if strings.Contains(string(r.plain), written[0][:leastSecret]) {
 						t.Errorf("%s: got %s, which holds the beginning of %s", text, got, written[0])
@@ -69,7 +69,7 @@ func TestRedactHalf(t *testing.T) {
 	s.add("planted-token")
 	for _, text := range []string{"", "p", "pla", "xplan", "planted-x", "a planet", `\`, "%"} {
 		want := map[bool]string{false: text, true: "x[redacted]"}[text == "xplan"]
-		if got := string(s.redact([]byte(text), true)); got != want {
+		if got := string(s.with().redact([]byte(text), true)); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
@@ -83,14 +83,14 @@ func FuzzRedact(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret, before, after string) {
 		s := &secrets{}
 		s.add(secret)
-		_ = s.redact([]byte(before), true)
+		_ = s.with().redact([]byte(before), true)
 		if len(secret) < 4 || !utf8.ValidString(secret) || strings.ContainsAny(secret, "[]") || strings.Contains(blank, secret) || strings.ContainsAny(before+after, `\%+`) {
 			t.Skip("no secret, or its escapes may go on in what stands around it")
 		}
-		if plain := before + after; !strings.Contains(plain, secret) && string(s.redact([]byte(plain), false)) != plain {
+		if plain := before + after; !strings.Contains(plain, secret) && string(s.with().redact([]byte(plain), false)) != plain {
 			t.Errorf("%q without %q was changed", plain, secret)
 		}
-		if half := secret[:len(secret)-1]; len(half) >= leastSecret && strings.HasSuffix(string(s.redact([]byte(before+half), true)), half) {
+		if half := secret[:len(secret)-1]; len(half) >= leastSecret && strings.HasSuffix(string(s.with().redact([]byte(before+half), true)), half) {
 			t.Errorf("%q: its beginning is left at the end of what was cut", secret)
 		}
 		quoted, err := json.Marshal(secret)
@@ -99,7 +99,7 @@ func FuzzRedact(f *testing.F) {
 		}
 		written := string(quoted[1 : len(quoted)-1])
 		for _, escaped := range []string{secret, written, strings.ReplaceAll(written, "/", `\/`), url.QueryEscape(secret), url.PathEscape(secret)} {
-			if got := string(s.redact([]byte(before+escaped+after), false)); strings.Contains(got, escaped) {
+			if got := string(s.with().redact([]byte(before+escaped+after), false)); strings.Contains(got, escaped) {
 				t.Errorf("%q: got %q, which holds %q", secret, got, escaped)
 			}
 		}

@@ -87,18 +87,19 @@ func (s *httpSender) Send(ctx context.Context, d triggers.Delivery) (triggers.An
 	if s.tokens == nil {
 		return s.post(ctx, s.timeout, d, nil)
 	}
-	sent := &secrets{} // by the time of the answer they may have been renewed so often that nobody knows them
-	return sent.clean(s.sendWithToken(ctx, d, sent))
+	var sent values // by the time of the answer they may have been renewed so often that nobody knows them
+	answer, err := s.sendWithToken(ctx, d, &sent)
+	return sent.clean(answer, err)
 }
 
 // sendWithToken is Send for who wants a token, and adds those that d goes out with to sent.
-func (s *httpSender) sendWithToken(ctx context.Context, d triggers.Delivery, sent *secrets) (triggers.Answer, error) {
+func (s *httpSender) sendWithToken(ctx context.Context, d triggers.Delivery, sent *values) (triggers.Answer, error) {
 	end := time.Now().Add(s.tokens.timeout + s.timeout)
 	token, err := s.tokens.get(ctx, s.tokens.timeout, nil)
 	if err != nil {
 		return triggers.Answer{}, err
 	}
-	sent.add(token.AccessToken)
+	*sent = append(*sent, token.AccessToken)
 	answer, err := s.post(ctx, s.timeout, d, token)
 	if answer.Status != http.StatusUnauthorized {
 		return answer, err
@@ -111,7 +112,7 @@ func (s *httpSender) sendWithToken(ctx context.Context, d triggers.Delivery, sen
 	if left <= 0 {
 		return answer, err
 	}
-	sent.add(fresh.AccessToken)
+	*sent = append(*sent, fresh.AccessToken)
 	return s.post(ctx, left, d, fresh)
 }
 

@@ -64,22 +64,35 @@ func (s *secrets) swap(old, value string) {
 	s.known = append(s.known, value)
 }
 
+// values are the secrets of one moment.
+type values []string
+
+// with are those that are known now, and some more that a delivery brings along.
+func (s *secrets) with(more ...string) values {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Concat(s.known, more)
+	for _, t := range s.old {
+		all = append(all, t.value)
+	}
+	return all
+}
+
+// hide is hide of what is known now.
+func (s *secrets) hide(err error) error { return s.with().hide(err) }
+
 // redact blanks secrets in text, as they are and behind the escapes of JSON and URLs. Where text was cut, its end may be half a secret, which is
 // blanked, too.
-func (s *secrets) redact(text []byte, cut bool) []byte {
-	s.mu.Lock()
-	known := slices.Clone(s.known)
-	for _, t := range s.old {
-		known = append(known, t.value)
-	}
-	s.mu.Unlock()
-	known = slices.DeleteFunc(known, func(k string) bool { return len(k) < leastSecret })
+func (v values) redact(text []byte, cut bool) []byte {
 	var spans [][2]int
 	for _, r := range append(readings(text), reading{plain: text}) {
-		for _, k := range known {
-			spans = append(spans, r.find(k)...)
+		for _, secret := range v {
+			if len(secret) < leastSecret {
+				continue
+			}
+			spans = append(spans, r.find(secret)...)
 			if cut {
-				spans = append(spans, r.begun(k, len(text))...)
+				spans = append(spans, r.begun(secret, len(text))...)
 			}
 		}
 	}
@@ -87,11 +100,11 @@ func (s *secrets) redact(text []byte, cut bool) []byte {
 }
 
 // clean takes the secrets out of what came of a delivery.
-func (s *secrets) clean(answer triggers.Answer, err error) (triggers.Answer, error) {
-	if body := s.redact(answer.Body, answer.Cut); !bytes.Equal(body, answer.Body) {
+func (v values) clean(answer triggers.Answer, err error) (triggers.Answer, error) {
+	if body := v.redact(answer.Body, answer.Cut); !bytes.Equal(body, answer.Body) {
 		answer.Body, answer.Hidden = body, true
 	}
-	return answer, s.hide(err)
+	return answer, v.hide(err)
 }
 
 // without blanks spans of text, which may overlap.
@@ -112,12 +125,12 @@ func without(text []byte, spans [][2]int) []byte {
 }
 
 // hide returns err with its secrets blanked. Its cause is dropped then, because it would say them again.
-func (s *secrets) hide(err error) error {
+func (v values) hide(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
-	clean := string(s.redact([]byte(text), false))
+	clean := string(v.redact([]byte(text), false))
 	if clean == text {
 		return err
 	}

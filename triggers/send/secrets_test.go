@@ -178,3 +178,42 @@ func TestRedact(t *testing.T) {
 		}
 	}
 }
+
+// A receiver that is to complete an invocation was sent a secret for it, which is in nothing that it says: not as it was sent, nor with other
+// escapes, nor as the half where an answer was cut.
+func TestInvocationsSecretIsHidden(t *testing.T) {
+	t.Parallel()
+	const secret, most = "8ad7ec6a-6f0e-4b0e-a0d6-4d6ae4f6c1aa", 64 << 10
+	send := func(status int, answer string) (triggers.Answer, error, error) {
+		url := receiver(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "http://"+secret+".example/")
+			w.WriteHeader(status)
+			io.WriteString(w, answer)
+		})
+		s, d := senders(t, send.Options{}), deliver(subscriber(url), "i")
+		d.Invocation.Secret = secret
+		got, err := s.Send(t.Context(), d)
+		return got, err, s.SendAll(t.Context(), []triggers.Delivery{d})[0]
+	}
+	for said, want := range map[string]string{
+		`{"secret":"` + secret + `"}`:                                    `{"secret":"[redacted]"}`,
+		`{"secret":"` + strings.ReplaceAll(secret, "-", `\u002d`) + `"}`: `{"secret":"[redacted]"}`,
+		secret[:8]: secret[:8],
+	} {
+		if got, err, _ := send(200, said); err != nil || string(got.Body) != want || got.Hidden != (said != want) {
+			t.Errorf("%s: got %s, hidden %v, %v; want %s", said, got.Body, got.Hidden, err, want)
+		}
+	}
+	for n := 4; n <= len(secret); n++ {
+		before := strings.Repeat("x", most-n)
+		if got, _, _ := send(200, before+secret+"y"); string(got.Body) != before+"[redacted]" {
+			t.Errorf("cut after %d characters: got it to end with %s, want no beginning of the secret", n, got.Body[most-n-1:])
+		}
+	}
+	_, one, batch := send(302, "")
+	for _, err := range []error{one, batch} {
+		if err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "[redacted].example") {
+			t.Errorf("got %v, want an error that names the place without the secret", err)
+		}
+	}
+}

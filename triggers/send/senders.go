@@ -63,7 +63,8 @@ func (s *Senders) Send(ctx context.Context, d triggers.Delivery) (triggers.Answe
 		return triggers.Answer{}, err
 	}
 	defer s.give(c)
-	return c.secrets.clean(c.sender.Send(ctx, d))
+	answer, err := c.sender.Send(ctx, d)
+	return c.secrets.with(d.Invocation.Secret).clean(answer, err) // what was renewed meanwhile is among them
 }
 
 // Most is how many deliveries SendAll takes: what the clouds take in one call. Brokers could take more and gain little by it.
@@ -107,7 +108,7 @@ func (s *Senders) SendAll(ctx context.Context, all []triggers.Delivery) []error 
 		under.Wait()
 	}
 	for i := range errs {
-		errs[i] = c.secrets.hide(errs[i])
+		errs[i] = c.secrets.with(all[i].Invocation.Secret).hide(errs[i])
 	}
 	return errs
 }
