@@ -24,9 +24,9 @@ func keeps(c triggers.Claim, subject string) bool {
 	return subject != "" && c.Subscription.Sluice.Ordering != triggers.OrderingNone
 }
 
-// Park lets the invocations of a subject behind one wait as long as that does: all of them, or of very many some thousand, as many as half a second
-// allows. Where that does not wait any more, because it was completed or its record is gone, they are due, and it says so.
-func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error) {
+// Park lets the invocations of a subject behind one wait as long as that does: all of them, or of very many a thousand, and some thousand more until a
+// time. Where that one does not wait any more, because it was completed or its record is gone, they are due, and it says so.
+func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck, until time.Time) (waits bool, err error) {
 	h, crowded := head{seq: behind.Seq, subject: subject}, false
 	err = db.write(ctx, "park deliveries", func(t tx) error {
 		crowded = false
@@ -41,7 +41,7 @@ func (db *DB) Park(ctx context.Context, c triggers.Claim, subject string, behind
 		return err
 	})
 	if err == nil && crowded {
-		err = db.parkBySteps(ctx, c, h)
+		err = db.parkBySteps(ctx, c, h, until)
 	}
 	return waits, err
 }
@@ -62,19 +62,16 @@ func (db *DB) stillWaits(ctx context.Context, t tx, c triggers.Claim, seq int64)
 	return due, err == nil, err
 }
 
-// How many steps of parking are made at once, and how long another one may begin, before whoever delivers looks after others.
-const (
-	mostParkings = 10
-	parkFor      = 500 * time.Millisecond
-)
+// mostParkings is how many steps of parking are made before whoever delivers looks after others.
+const mostParkings = 10
 
 // parkBySteps parks what is behind a head for as long as that waits, where it is very much.
-func (db *DB) parkBySteps(ctx context.Context, c triggers.Claim, h head) error {
-	last, left, began := h.seq, mostParkings, time.Now()
+func (db *DB) parkBySteps(ctx context.Context, c triggers.Claim, h head, until time.Time) error {
+	last, left := h.seq, mostParkings
 	_, err := db.bySteps(ctx, steps{
 		what: "park deliveries",
 		find: func(t tx) (found []any, err error) {
-			if left--; left < 0 || left < mostParkings-1 && time.Since(began) > parkFor {
+			if left--; left < 0 || left < mostParkings-1 && time.Now().After(until) {
 				return nil, nil
 			}
 			found, err = numbers(ctx, t, behindHead, c.Subscription.ID, h.subject, last, h.due, int64(mostChanged))

@@ -18,15 +18,22 @@ func times(n int, args ...any) (all []any) {
 	return all
 }
 
+// busy is a database in which very many wait.
+func busy(t *testing.T, o store.Options) *store.DB {
+	t.Helper()
+	db := storetest.Open(t, o)
+	subscribe(t, db, triggers.Subscription{ID: "s"})
+	if err := db.Emit(t.Context(), some(3_000)...); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
 // What runs often finds its rows by the index that holds few others, on both databases.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
-		db := storetest.Open(t, fresh())
-		subscribe(t, db, triggers.Subscription{ID: "s"})
-		if err := db.Emit(t.Context(), some(3_000)...); err != nil {
-			t.Fatal(err)
-		}
+		db := busy(t, fresh())
 		// Most of what is kept is over.
 		if err := db.Exec(t.Context(), "UPDATE invocations SET state = 'done', completed = 1 WHERE seq % 10 > 0"); err != nil {
 			t.Fatal(err)
@@ -77,11 +84,7 @@ func TestPlans(t *testing.T) {
 func TestPlanOfTests(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, fresh func() store.Options) {
-		db := storetest.Open(t, fresh())
-		subscribe(t, db, triggers.Subscription{ID: "s"})
-		if err := db.Emit(t.Context(), some(3_000)...); err != nil {
-			t.Fatal(err)
-		}
+		db := busy(t, fresh())
 		for _, known := range []string{"nothing", "no test", "a test", "all tests"} {
 			for _, prepare := range map[string][]string{
 				"no test":   {"ANALYZE"},

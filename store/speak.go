@@ -25,8 +25,13 @@ func (s *speaker) speak(ctx context.Context) error {
 	if time.Since(s.said) < speakEvery {
 		return nil
 	}
-	_, err := s.t.exec(ctx, "SELECT 1")
 	s.said = time.Now()
+	return say(ctx, s.t)
+}
+
+// say breaks the silence.
+func say(ctx context.Context, t tx) error {
+	_, err := t.exec(ctx, "SELECT 1")
 	return err
 }
 
@@ -51,7 +56,7 @@ func spoken[T any](ctx context.Context, t tx, all iter.Seq2[T, error]) iter.Seq2
 					return
 				}
 			case <-tick.C:
-				if _, err := t.exec(ctx, "SELECT 1"); err != nil {
+				if err := say(ctx, t); err != nil {
 					var none T
 					yield(none, err)
 					return

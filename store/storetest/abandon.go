@@ -117,7 +117,7 @@ func testAbandon(t *testing.T, b *bench) {
 	if one := b.invocation(all[0].ID); one.State != triggers.Dead || one.Attempts != 2 {
 		t.Errorf("landed: got %+v, want it dead, after two attempts", one)
 	}
-	if waits, err := b.db.Park(ctx, c, "a", triggers.Stuck{Seq: all[0].Seq}); waits || err != nil {
+	if waits, err := b.db.Park(ctx, c, "a", triggers.Stuck{Seq: all[0].Seq}, time.Time{}); waits || err != nil {
 		t.Errorf("park behind it: got %v, %v, want that it does not wait", waits, err)
 	}
 	b.settle(c, triggers.Result{Seq: all[3].Seq, State: triggers.Asked, Deadline: b.clock().Add(time.Hour)})

@@ -39,11 +39,11 @@ func (b *bench) many(c triggers.Claim) (n int, inOrder bool) {
 	return len(all), inOrder
 }
 
-// parkAll parks what is behind one of subject a, as whoever delivers does who meets it again and again: each call parks a thousand at the least.
+// parkAll parks what is behind one of subject a, as whoever delivers does who meets it again and again: each call parks a thousand.
 func (b *bench) parkAll(c triggers.Claim, behind triggers.Stuck) {
 	b.Helper()
 	for range crowded/1000 + 1 {
-		if waits, err := b.db.Park(b.Context(), c, "a", behind); !waits || err != nil {
+		if waits, err := b.db.Park(b.Context(), c, "a", behind, time.Time{}); !waits || err != nil {
 			b.Fatal(waits, err)
 		}
 	}

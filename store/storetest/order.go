@@ -23,7 +23,7 @@ func testOrderOfSubjects(t *testing.T, b *bench) {
 	if err != nil || len(stuck) != 1 || len(stuck["a"]) != 1 || stuck["a"][0].Seq != all[0].Seq || !stuck["a"][0].Due.Equal(later) {
 		t.Errorf("stuck: got %+v, %v, want subject a", stuck, err)
 	}
-	if waits, err := b.db.Park(t.Context(), c, "a", stuck["a"][0]); !waits || err != nil {
+	if waits, err := b.db.Park(t.Context(), c, "a", stuck["a"][0], time.Time{}); !waits || err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := b.waiting(c); got != "b2" {

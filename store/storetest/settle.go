@@ -96,7 +96,7 @@ func testUnordered(t *testing.T, b *bench) {
 	if changed, err := b.db.Settle(t.Context(), c, []triggers.Result{failed(2)}); !changed || err != nil {
 		t.Errorf("settle: got changed %v, %v, want it changed", changed, err)
 	}
-	if _, err := b.db.Park(t.Context(), c, "b", triggers.Stuck{Seq: all[2].Seq}); !errors.Is(err, triggers.ErrLost) {
+	if _, err := b.db.Park(t.Context(), c, "b", triggers.Stuck{Seq: all[2].Seq}, time.Time{}); !errors.Is(err, triggers.ErrLost) {
 		t.Errorf("park: got %v, want %v", err, triggers.ErrLost)
 	}
 	b.pass(2 * time.Minute)

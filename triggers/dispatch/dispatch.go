@@ -34,7 +34,7 @@ type Store interface {
 	Unchanged(ctx context.Context, c triggers.Claim) error
 	NextDeliveries(ctx context.Context, c triggers.Claim, but []string, limit triggers.Limit) (next []triggers.Invocation, more bool, err error)
 	StuckSubjects(ctx context.Context, c triggers.Claim) (map[string][]triggers.Stuck, error)
-	Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (waits bool, err error)
+	Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck, until time.Time) (waits bool, err error)
 	Settle(ctx context.Context, c triggers.Claim, results []triggers.Result) (changed bool, err error)
 	PauseSubscription(ctx context.Context, c triggers.Claim, change func(now *triggers.Pause) *triggers.Pause, tell ...triggers.Event) error
 	Expire(ctx context.Context) (int64, error)

@@ -24,7 +24,7 @@ func (p *parks) NextDeliveries(_ context.Context, _ triggers.Claim, but []string
 	return p.next, false, nil
 }
 
-func (p *parks) Park(_ context.Context, _ triggers.Claim, subject string, _ triggers.Stuck) (bool, error) {
+func (p *parks) Park(_ context.Context, _ triggers.Claim, subject string, _ triggers.Stuck, _ time.Time) (bool, error) {
 	p.parked = append(p.parked, subject)
 	p.next = nil
 	return true, nil

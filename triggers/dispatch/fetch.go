@@ -100,7 +100,7 @@ const parkFor = 500 * time.Millisecond
 // take queues what was fetched, or parks it behind what it follows.
 func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 	parked := map[string]int64{} // by subject, from which number on
-	began := time.Now()
+	until := time.Now().Add(parkFor)
 	for _, i := range next {
 		if n.isInHand(i.Seq) {
 			continue
@@ -115,10 +115,10 @@ func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 			continue
 		}
 		if head, stuck := n.stuck.last(subject, i.Seq); stuck { // it came later than that one, and gets its time
-			if n.hungry = true; time.Since(began) > parkFor {
+			if n.hungry = true; time.Now().After(until) {
 				continue
 			}
-			if err := n.park(ctx, i, head); err != nil {
+			if err := n.park(ctx, i, head, until); err != nil {
 				return err
 			}
 			parked[subject] = i.Seq
@@ -134,8 +134,8 @@ func (n *drain) take(ctx context.Context, next []triggers.Invocation) error {
 }
 
 // park parks what came later than one that failed.
-func (n *drain) park(ctx context.Context, i triggers.Invocation, head triggers.Stuck) error {
-	waits, err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head)
+func (n *drain) park(ctx context.Context, i triggers.Invocation, head triggers.Stuck, until time.Time) error {
+	waits, err := n.d.o.Store.Park(ctx, n.claim, i.Event.Subject, head, until)
 	if err == nil && !waits { // it was completed meanwhile
 		n.stuck.remove(n.subject(i), head.Seq)
 	}

@@ -57,8 +57,8 @@ func (w within) StuckSubjects(ctx context.Context, c triggers.Claim) (map[string
 	return w.Store.StuckSubjects(ctx, c)
 }
 
-func (w within) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck) (bool, error) {
+func (w within) Park(ctx context.Context, c triggers.Claim, subject string, behind triggers.Stuck, until time.Time) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	return w.Store.Park(ctx, c, subject, behind)
+	return w.Store.Park(ctx, c, subject, behind, until)
 }
