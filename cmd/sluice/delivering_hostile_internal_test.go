@@ -41,12 +41,12 @@ var hostileWant = map[string]wanted{
 	"hangs":     {[]triggers.State{triggers.Waiting}, "did not answer whole within 3s", 8},
 	"drips":     {[]triggers.State{triggers.Waiting, triggers.Done}, "", 8}, // whose status was the answer
 	"resets":    {[]triggers.State{triggers.Waiting}, "broke the connection off", hostileSubjects},
-	"redirects": {[]triggers.State{triggers.Dead}, "redirects are not followed", hostileEvents},
+	"redirects": {[]triggers.State{triggers.Waiting}, "redirects are not followed", hostileSubjects},
 	"metadata":  {[]triggers.State{triggers.Waiting}, "is no address that events are sent to", hostileSubjects},
 	"mapped":    {[]triggers.State{triggers.Waiting}, "is no address that events are sent to", hostileSubjects},
 	"gibibyte":  {[]triggers.State{triggers.Done}, "", 150},
 	"flips":     {[]triggers.State{triggers.Waiting, triggers.Done}, "is signed by nobody whom Sluice trusts", 100},
-	"statuses":  {[]triggers.State{triggers.Waiting, triggers.Done, triggers.Dead}, "", hostileEvents},
+	"statuses":  {[]triggers.State{triggers.Waiting, triggers.Done}, "", hostileEvents},
 }
 
 // A receiver of each bad sort beside a good one: the good one gets everything, once and in order, what becomes of the others' events is what
@@ -135,11 +135,8 @@ func checkStatus(t *testing.T, db *store.DB, i triggers.Invocation) {
 	}
 	last := attempts[len(attempts)-1]
 	want := triggers.Waiting
-	switch {
-	case last.Status < 300:
+	if last.Status < 300 {
 		want = triggers.Done
-	case last.Status < 400, last.Status == 410:
-		want = triggers.Dead
 	}
 	if fmt.Sprint(last.Status) != i.Event.ID || i.State != want {
 		t.Errorf("status %d to event %s: got it %s, want %s", last.Status, i.Event.ID, i.State, want)

@@ -168,7 +168,7 @@ func TestEmittedEventIsDelivered(t *testing.T) {
 func wholeWay(t *testing.T, r *rig, d *desk) {
 	t.Helper()
 	sink := newSink(t)
-	id := d.create(`{"name":"sink","triggerId":"idn:identity-deleted","type":"HTTP","httpConfig":{"url":"` + sink.url + `","httpAuthenticationType":"BEARER_TOKEN","bearerTokenAuthConfig":{"bearerToken":"planted-token"}}}`)
+	id := d.create(`{"name":"sink","triggerId":"idn:identity-deleted","type":"HTTP","httpConfig":{"url":"` + sink.url + `","httpAuthenticationType":"BEARER_TOKEN","bearerTokenAuthConfig":{"bearerToken":"planted-token"}},"sluice":{"retryFor":"PT0.1S"}}`)
 	if got := d.do("", exitUnwell, "subscriptions", "test", id, "--wait", "10ms"); !strings.Contains(got, "nothing happened within 10ms: no sluice serve runs") {
 		t.Errorf("a test that nobody sends: got %s", got)
 	}
@@ -197,8 +197,8 @@ func wholeWay(t *testing.T, r *rig, d *desk) {
 	}
 	var page invocationPage
 	d.read(&page, "invocations", "show", dead.ID)
-	if len(page.Attempts) != 1 || page.Attempts[0].Status != 410 || !strings.Contains(page.Attempts[0].Answer, "gone") || string(page.Input) == "" {
-		t.Errorf("show: got %+v, want the attempt and its answer", page)
+	if len(page.Attempts) != 2 || page.Attempts[0].Status != 410 || !strings.Contains(page.Attempts[0].Answer, "gone") || string(page.Input) == "" {
+		t.Errorf("show: got %+v, want the attempts and their answers", page)
 	}
 	if got := d.do("", exitOK, "invocations", "show", dead.ID); !strings.Contains(got, "The answer to attempt 1:\n  gone") {
 		t.Errorf("show: got %s", got)
@@ -211,7 +211,7 @@ func wholeWay(t *testing.T, r *rig, d *desk) {
 		d.read(&page, "invocations", "show", dead.ID)
 		return page.State == triggers.Done
 	})
-	if len(page.Attempts) != 2 || sink.times(dead.ID) != 2 {
-		t.Errorf("replayed: got %+v, sent %d times under its id, want 2", page.Attempts, sink.times(dead.ID))
+	if len(page.Attempts) != 3 || sink.times(dead.ID) != 3 {
+		t.Errorf("replayed: got %+v, sent %d times under its id, want 3", page.Attempts, sink.times(dead.ID))
 	}
 }

@@ -14,7 +14,6 @@ import (
 // statusRule says what the answers from one status to another mean.
 type statusRule struct {
 	from, to int
-	final    bool   // no later attempt would heal it
 	after    bool   // its Retry-After is obeyed
 	says     string // what whoever mends it should know; "" is done
 }
@@ -24,11 +23,12 @@ type statusRule struct {
 // A 4xx says that the request is at fault, and to a client that sends what it made up just now it means: do not send this again. An event is
 // different. It is right, it is wanted, and it is the receiver that changes within the three days in which it is tried: a password is renewed, a route
 // deployed again, a limit of a gateway raised, a parser mended. What is thrown away must be replayed by hand; what is tried again costs a few requests
-// whose distance grows, and a circuit that opens pauses them. So all of it is tried again, as Standard Webhooks has it, but for two:
-// 410, by which a receiver takes itself off the list for good, and 3xx, which leads elsewhere and which only a change of the URL would heal.
+// whose distance grows, and a circuit that opens pauses them. So all of it is tried again. That holds for 3xx, too: a balancer that sends all the world
+// to a page about its maintenance would else throw away what comes in the meantime. And for 410, by which Standard Webhooks has a receiver take
+// itself off the list: the circuit does that, tells an operator, and keeps the events until the URL is another one.
 var statuses = []statusRule{
 	{from: 200, to: 299},
-	{from: 300, to: 399, final: true, says: "which leads elsewhere, and redirects are not followed; change the subscription's URL"},
+	{from: 300, to: 399, says: "which leads elsewhere, and redirects are not followed; change the subscription's URL"},
 	{from: 400, to: 400, says: "which says that it cannot read the event"},
 	{from: 401, to: 401, says: "which says that it does not take the subscription's credentials"},
 	{from: 403, to: 403, says: "which says that the subscription's credentials do not permit this"},
@@ -36,7 +36,7 @@ var statuses = []statusRule{
 	{from: 405, to: 405, says: "which says that it takes no POST at the subscription's URL"},
 	{from: 407, to: 407, says: "which says that a proxy before it wants credentials"},
 	{from: 408, to: 408, says: "which says that it did not get the event in time"},
-	{from: 410, to: 410, final: true, says: "which says that it is gone for good; look at the subscription, and disable it or change its URL"},
+	{from: 410, to: 410, says: "which says that it is gone for good; look at the subscription, and disable it or change its URL"},
 	{from: 413, to: 413, after: true, says: "which says that the event is too large for it"},
 	{from: 415, to: 415, says: "which says that it takes no application/json"},
 	{from: 421, to: 421, says: "which says that this server is not meant for the URL's host"},
@@ -64,11 +64,8 @@ func judge(host string, resp *http.Response) error {
 		return nil
 	}
 	err := fmt.Errorf("%s answered %s, %s", host, named(resp.StatusCode), rule.says)
-	if rule.final {
-		if to := elsewhere(resp); to != "" && resp.StatusCode < 400 {
-			err = fmt.Errorf("%w (it leads to %s)", err, to)
-		}
-		return triggers.Permanent(err)
+	if to := elsewhere(resp); to != "" && resp.StatusCode < 400 {
+		err = fmt.Errorf("%w (it leads to %s)", err, to)
 	}
 	if rule.after {
 		if d := retryAfter(resp.Header, time.Now()); d > 0 {
