@@ -40,6 +40,7 @@ type App struct {
 	writes    *writes        // nil: there is no database
 	node      *aggregateNode // nil: there is no database
 	delivers  *delivering    // nil: there is no database
+	sending   sync.WaitGroup // what delivers has under way
 	unopened  string         // what an operator should know of secrets that no key opens; ""
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
@@ -203,7 +204,7 @@ func (a *App) Run(ctx context.Context) error {
 		watcher.Go(func() { a.database.keep(watch) })
 		watcher.Go(func() { a.writes.keep(watch) })
 		a.node.begin(ctx, !a.database.shared)
-		watcher.Go(func() { a.delivers.run(watch) })
+		a.sending.Go(func() { a.delivers.run(watch) })
 		schedule := &scheduler{db: a.database.DB, set: a.upstreams.Set, start: a.node.runner.Start, log: a.log}
 		watcher.Go(func() { schedule.keep(watch) })
 	}
@@ -241,6 +242,7 @@ func (a *App) Close() error {
 		err = errCut
 	}
 	a.halt(errStopping)
+	a.sending.Wait() // beside the requests, from the beginning on: each has the time that a receiver gets
 	if a.data != nil {
 		a.data.save(a.upstreams)
 	}

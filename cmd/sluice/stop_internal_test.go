@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"sluice/mocks/teamdynamix"
+	"sluice/store/storetest"
 )
 
 // held starts an app with a request that waits for its place, and returns where the answer will come.
@@ -79,6 +82,43 @@ func TestStopCutsWhatTakesTooLong(t *testing.T) {
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("the stop took %s, want little more than limits.shutdown", took)
+	}
+}
+
+// TestStopWaitsForDeliveries: what a receiver has in hand is kept, and callers are sent elsewhere meanwhile.
+func TestStopWaitsForDeliveries(t *testing.T) {
+	t.Parallel()
+	asked, enough := make(chan bool), make(chan bool)
+	sink := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		asked <- true
+		<-enough
+	}))
+	t.Cleanup(sink.Close)
+	r := newRig(t, plainConfig+"triggers: {allow_networks: [127.0.0.0/8]}\n", teamdynamix.Options{})
+	r.data = storetest.SQLite(t).Dir
+	d := &desk{t: t, args: []string{"--config", r.folder, "--data", r.data}}
+	d.create(`{"name":"slow","triggerId":"idn:identity-deleted","type":"HTTP","httpConfig":{"url":"` + sink.URL + `"}}`)
+	d.do(deletedOf("Ann"), exitOK, "events", "emit", "idn:identity-deleted", "-", "--id", "ann")
+	r.start()
+	<-asked
+	r.stop()
+	r.eventually("callers to be sent elsewhere", func() bool {
+		got := r.ask("GET", r.adminURL("/readyz"), "")
+		return got.status == http.StatusServiceUnavailable && strings.Contains(got.body, "sluice is stopping")
+	})
+	select {
+	case err := <-r.ended:
+		t.Fatalf("Run: got %v before the receiver has answered", err)
+	default:
+	}
+	close(enough)
+	if err := <-r.ended; err != nil {
+		t.Errorf("Run: got %v, want nil", err)
+	}
+	var all []shownInvocation
+	if d.read(&all, "invocations", "list", "--state", "done"); len(all) != 1 || all[0].Attempts != 1 {
+		t.Errorf("got %+v done, want the event, after one attempt", all)
 	}
 }
 
