@@ -147,7 +147,7 @@ func (db *DB) passing(ctx context.Context, t tx, some []triggers.Subscription, d
 		if err != nil {
 			return nil, err
 		}
-		if ok, _ := payload.passes(passes); ok {
+		if ok, _, _ := payload.passes(passes); ok { // one whose filter fails gets no test
 			pass = append(pass, s)
 		}
 		if err := speaker.speak(ctx); err != nil {

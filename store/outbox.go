@@ -98,6 +98,7 @@ type newInvocation struct {
 	seq              int64 // of the event; 0 of a test
 	test             bool
 	content          any
+	fault            string // why it is dead from the beginning; ""
 }
 
 // filteredOut is an event that a subscription's filter did not let through.
@@ -108,7 +109,8 @@ type filteredOut struct {
 	seq          int64
 }
 
-// routeAll makes an invocation for each subscription that an event goes to, and leaves a trace of those whose filter it did not pass.
+// routeAll makes an invocation for each subscription that an event goes to, and leaves a trace of those whose filter it did not pass. Where the filter
+// failed the invocation is dead: what nobody knows to be unwanted is kept, and sent when an operator says so.
 func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 	routes, err := db.router.at(ctx, t)
 	if err != nil || len(routes) == 0 {
@@ -120,17 +122,19 @@ func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 	for _, e := range events {
 		payload := decoded{data: e.Data}
 		for _, route := range routes[e.Type] {
-			passes, why := payload.passes(route.passes)
+			passes, why, failed := payload.passes(route.passes)
 			if err := speaker.speak(ctx); err != nil { // a filter may take a while
 				return err
 			}
-			if !passes {
+			if !passes && failed == nil {
 				left = append(left, filteredOut{subscription: route.subscription, why: why, seq: e.Seq})
 				continue
 			}
-			made = append(made, newInvocation{
-				id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e.Event, seq: e.Seq,
-			})
+			n := newInvocation{id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e.Event, seq: e.Seq}
+			if failed != nil {
+				n.fault = "whether it passes the filter is not known: " + failed.Error()
+			}
+			made = append(made, n)
 		}
 	}
 	if err := db.keepInvocations(ctx, t, made); err != nil {
@@ -143,7 +147,7 @@ func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 // was set back.
 const atOnce = int64(0)
 
-// keepInvocations writes invocations that are due at once, numbered in their order.
+// keepInvocations writes invocations that are due at once, or dead, numbered in their order.
 func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) error {
 	if len(made) == 0 {
 		return nil
@@ -167,8 +171,12 @@ func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) e
 		if n.seq == 0 {
 			data = string(n.event.Data)
 		}
+		state, completed := triggers.Waiting, int64(0)
+		if n.fault != "" {
+			state, completed = triggers.Dead, at
+		}
 		return []any{number, n.id, n.subscription, n.event.Type, n.event.Subject, n.seq, bit(n.test), data, n.content,
-			string(triggers.Waiting), int64(0), int64(0), atOnce, at, int64(0), int64(0), "", nil, ""}
+			string(state), int64(0), int64(0), atOnce, at, completed, int64(0), clean(n.fault), nil, ""}
 	})
 }
 

@@ -243,9 +243,9 @@ func TestWhoWorksSpeaks(t *testing.T) {
 	const longer = 2500 * time.Millisecond
 	options := saying(t, storetest.Postgres(t), silence, "1500")
 	options.Compile = func(string) (store.Predicate, error) {
-		return func(any) (bool, func() string) {
+		return func(any) (bool, func() string, error) {
 			<-time.After(longer / 5)
-			return false, func() string { <-time.After(longer / 5); return "slow" }
+			return false, func() string { <-time.After(longer / 5); return "slow" }, nil
 		}, nil
 	}
 	db := storetest.Open(t, options)

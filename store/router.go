@@ -10,8 +10,8 @@ import (
 )
 
 // Predicate tells whether a payload, as triggers.Decode reads it, passes a subscription's filter. why says why not; it is asked of those alone
-// that are remembered, because to explain costs many times as much as to match.
-type Predicate func(payload any) (passes bool, why func() string)
+// that are remembered, because to explain costs many times as much as to match. An error says that nobody knows.
+type Predicate func(payload any) (passes bool, why func() string, err error)
 
 // router says who subscribes to what. It reads the subscriptions again when they have changed.
 type router struct {
@@ -70,9 +70,9 @@ func (r *router) predicate(s triggers.Subscription) (Predicate, error) {
 	return r.compile(*s.Filter)
 }
 
-// broken lets nothing through. A filter is looked at before it is kept, so it comes of a newer Sluice that knew more.
+// broken knows of nothing whether it passes. A filter is looked at before it is kept, so it comes of a newer Sluice that knew more.
 func broken(err error) Predicate {
-	return func(any) (bool, func() string) { return false, because("the filter cannot be read: " + err.Error()) }
+	return func(any) (bool, func() string, error) { return false, nil, fmt.Errorf("it cannot be read: %w", err) }
 }
 
 // decoded is an event's payload, decoded when a filter first asks.
@@ -83,18 +83,16 @@ type decoded struct {
 	err   error
 }
 
-func (d *decoded) passes(p Predicate) (passes bool, why func() string) {
+func (d *decoded) passes(p Predicate) (passes bool, why func() string, err error) {
 	if p == nil {
-		return true, nil
+		return true, nil, nil
 	}
 	if !d.done {
 		d.done = true
 		d.value, d.err = triggers.Decode(d.data)
 	}
 	if d.err != nil {
-		return false, because("the payload is no JSON")
+		return false, func() string { return "the payload is no JSON" }, nil
 	}
 	return p(d.value)
 }
-
-func because(why string) func() string { return func() string { return why } }

@@ -84,7 +84,7 @@ func (c deliverer) dying(compile func(string) (store.Predicate, error)) func(str
 	var asked atomic.Int64
 	return func(text string) (store.Predicate, error) {
 		passes, err := compile(text)
-		return func(payload any) (bool, func() string) {
+		return func(payload any) (bool, func() string, error) {
 			if asked.Add(1) == c.Dies {
 				if self, err := os.FindProcess(os.Getpid()); err == nil && self.Kill() == nil {
 					select {} // until the signal has come

@@ -62,6 +62,26 @@ func TestFiltersAgree(t *testing.T) {
 	}
 }
 
+// TestFilterThatFailsKeeps: an event whose filter needs too many steps is dead, and so it is kept; one that a function cannot take does not match.
+func TestFilterThatFailsKeeps(t *testing.T) {
+	t.Parallel()
+	d := &desk{t: t, args: []string{"--data", t.TempDir()}}
+	list := strings.TrimSuffix(strings.Repeat("[[[[[[[[1]]]]]]]],", 1500), ",")
+	payload := strings.Replace(deletedOf("Ann"), `"attributes":{}`, `"attributes":{"all":[`+list+`]}`, 1)
+	for name, c := range map[string]struct {
+		filter string
+		kept   int
+	}{"slow": {"$..[?(@..[?(@..x)])]", 1}, "unfit": {"$.identity.name.sum()", 0}} {
+		d.create(`{"name":"` + name + `","triggerId":"idn:identity-deleted","type":"HTTP","enabled":true,"filter":"` + c.filter + `","httpConfig":{"url":"https://a.example"}}`)
+		d.do(payload, exitOK, "events", "emit", "idn:identity-deleted", "-", "--id", name)
+		var dead []shownInvocation
+		d.read(&dead, "invocations", "dead", "--subscription", name)
+		if len(dead) != c.kept || c.kept > 0 && !strings.Contains(dead[0].Reason, "whether it passes the filter is not known: the filter needs more than") {
+			t.Errorf("%s: got %+v, want %d with the reason", name, dead, c.kept)
+		}
+	}
+}
+
 // tests tells whether a test of a payload makes an invocation.
 func tests(t *testing.T, db *store.DB, id, payload string) bool {
 	t.Helper()

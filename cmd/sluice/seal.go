@@ -30,12 +30,15 @@ func forTriggers(set *connectors.Set, options store.Options) store.Options {
 		if err != nil {
 			return nil, err
 		}
-		return func(payload any) (passes bool, why func() string) {
-			passes, err := compiled.Match(payload)
-			if err != nil || !passes {
-				return false, func() string { return compiled.Explain(payload) }
+		return func(payload any) (passes bool, why func() string, err error) {
+			passes, err = compiled.Match(payload)
+			switch {
+			case errors.Is(err, filter.ErrSteps): // which is our bound; what a function cannot take is no match, as Jayway has it
+				return false, nil, err
+			case err != nil || !passes:
+				return false, func() string { return compiled.Explain(payload) }, nil
 			}
-			return true, nil
+			return true, nil, nil
 		}, nil
 	}
 	return options

@@ -52,16 +52,29 @@ func schema(t *testing.T, database store.Options) store.Options {
 	query.Set("search_path", name)
 	query.Set("synchronous_commit", "off") // no test pulls the plug of the server
 	at.RawQuery = query.Encode()
-	return store.Options{URL: at.String(), Keys: keys}
+	return store.Options{URL: at.String(), Keys: keys, Compile: compile}
 }
 
 // keys make the secrets of invocations.
 func keys() [][]byte { return [][]byte{[]byte("a key for tests")} }
 
+// compile reads the two filters that tests know: $.nothing, which no payload passes, and $.fails, of which nobody knows.
+func compile(filter string) (store.Predicate, error) {
+	switch filter {
+	case "$.nothing":
+		return func(any) (bool, func() string, error) {
+			return false, func() string { return "it selects nothing" }, nil
+		}, nil
+	case "$.fails":
+		return func(any) (bool, func() string, error) { return false, nil, errors.New("too many steps") }, nil
+	}
+	return nil, errors.New("no test knows it")
+}
+
 // SQLite is a folder for an empty database.
 func SQLite(t testing.TB) store.Options {
 	t.Helper()
-	return store.Options{Dir: t.TempDir(), Keys: keys}
+	return store.Options{Dir: t.TempDir(), Keys: keys, Compile: compile}
 }
 
 // Postgres makes an empty database on the server that TEST_POSTGRES names, or on this machine's. Without a server the test is skipped;
@@ -93,7 +106,7 @@ func Postgres(t testing.TB) store.Options {
 		}
 	})
 	at.Path = "/" + name
-	return store.Options{URL: at.String(), Keys: keys}
+	return store.Options{URL: at.String(), Keys: keys, Compile: compile}
 }
 
 // administer runs one statement on the server. Its context is not the test's, which is over when the database is dropped.

@@ -105,6 +105,7 @@ func ofDeliveries() map[string]func(*testing.T, *bench) {
 		"events are found, and told once":                    testFindEvents,
 		"many tell the same at once":                         testTellAtOnce,
 		"what a filter left out is counted, with the reason": testFilteredOut,
+		"an event whose filter fails is dead":                testFailedFilter,
 		"what waits and what is dead is counted":             testTallies,
 		"a test makes nothing where nothing is delivered":    testUndelivered,
 		"invocations are read without what is long":          testBare,
