@@ -18,20 +18,39 @@ const (
 	growth     = 2.5
 )
 
+// mostSpared is how many attempts an invocation has whose time ran out while nobody tried it: its subscription was paused, the event before it
+// failed, or no process ran. One that has its only attempt just then is not to be lost by the first hiccup.
+const mostSpared = 5
+
 // Schedule is the retry policy: pure, so that one table tests it. tries are the attempts so far, with the one that failed; born is when the
 // invocation was made, or replayed; span is for how long it is tried. chance, from 0 to 1, spreads those that failed together over half of
-// the pause. A receiver that says when is obeyed, as far as the span lets; the last attempt is made at the span's end.
+// the pause. A receiver that says when is obeyed, as far as the span lets; the last attempt is made at the span's end, or later where it was not
+// tried as often as the span allows, or five times, until then.
 func Schedule(now, born time.Time, tries int, err error, span time.Duration, chance float64) Outcome {
 	end := born.Add(span)
-	if IsPermanent(err) || !now.Before(end) {
+	over := !now.Before(end)
+	if IsPermanent(err) || over && tries >= spared(span) {
 		return Outcome{Dead: true}
 	}
-	pause := time.Duration(min(float64(mostPause), float64(firstPause)*math.Pow(growth, float64(max(0, tries-1)))))
+	pause := pauseAfter(tries)
 	pause = pause/2 + time.Duration(chance*float64(pause/2))
 	pause = max(pause, AfterOf(err))
 	at := now.Add(pause)
-	if at.After(end) {
+	if !over && at.After(end) {
 		at = end
 	}
 	return Outcome{At: at}
+}
+
+func pauseAfter(tries int) time.Duration {
+	return time.Duration(min(float64(mostPause), float64(firstPause)*math.Pow(growth, float64(max(0, tries-1)))))
+}
+
+// spared is how many attempts a span has, the first and that at its end among them, and mostSpared at the most.
+func spared(span time.Duration) int {
+	n := 2
+	for at := pauseAfter(1); at < span && n < mostSpared; n++ {
+		at += pauseAfter(n)
+	}
+	return n
 }

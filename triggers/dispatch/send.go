@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 	"unicode/utf8"
@@ -78,8 +79,11 @@ func (d *Dispatcher) call(ctx context.Context, s *triggers.Subscription, batch t
 	var places []int
 	for n, one := range some {
 		delivery := triggers.Delivery{Subscription: s, Invocation: one.invocation, Kind: d.o.Kind(one.invocation.Trigger), Event: one.invocation.Event}
-		var err error
-		if delivery.Body, err = d.body(s, one.invocation, delivery.Kind); err != nil {
+		err := d.late(s, one.invocation, delivery.Kind)
+		if err == nil {
+			delivery.Body, err = d.body(s, one.invocation, delivery.Kind)
+		}
+		if err != nil {
 			all[n] = said{err: err, unsent: true}
 			continue
 		}
@@ -100,13 +104,28 @@ func (d *Dispatcher) call(ctx context.Context, s *triggers.Subscription, batch t
 	return all
 }
 
+// late says that nobody waits any longer for the answer to an invocation, as when its subscription was paused: its receiver is not asked for one that
+// would be refused.
+func (d *Dispatcher) late(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind) error {
+	if kind != triggers.RequestResponse || d.now().Before(i.Created.Add(spanOf(s.ResponseDeadline, defaultDeadline))) {
+		return nil
+	}
+	if i.Reason != "" {
+		return triggers.Permanent(fmt.Errorf("its deadline is over; the attempt before: %s", i.Reason))
+	}
+	return triggers.Permanent(errors.New("its deadline was over before it could be sent"))
+}
+
 // judge says what comes of an answer.
 func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind, a triggers.Answer, err error, now time.Time) triggers.Result {
 	deadline := spanOf(s.ResponseDeadline, defaultDeadline)
 	if err != nil {
 		span := spanOf(s.Sluice.RetryFor, defaultRetryFor)
 		if kind == triggers.RequestResponse {
-			span = min(span, deadline) // nobody waits any longer for the answer
+			span = min(span, deadline)
+			if !now.Before(i.Created.Add(span)) { // nobody waits any longer for the answer
+				return triggers.Result{State: triggers.Dead, Reason: err.Error()}
+			}
 		}
 		next := triggers.Schedule(now, i.Created, i.Tries+1, err, span, d.o.Chance())
 		if next.Dead {
@@ -136,6 +155,9 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 	}
 	if err := d.o.Check(i.Trigger, output); err != nil {
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no output of the trigger: " + err.Error()}
+	}
+	if a.Hidden {
+		return triggers.Result{State: triggers.Done, Output: output, Reason: "a secret of the subscription or of the invocation was taken out of the output"}
 	}
 	return triggers.Result{State: triggers.Done, Output: output}
 }

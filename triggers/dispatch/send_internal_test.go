@@ -236,7 +236,7 @@ func TestOutputHoldsNoSecret(t *testing.T) {
 		output, reason string
 	}{
 		`{"approved":true}`:                   {triggers.Done, `{"approved":true}`, ""},
-		`{"approved":true,"got":"tok 12345"}`: {triggers.Done, `{"approved":true,"got":"tok [redacted]"}`, ""},
+		`{"approved":true,"got":"tok 12345"}`: {triggers.Done, `{"approved":true,"got":"tok [redacted]"}`, "a secret of the subscription or of the invocation was taken out of the output"},
 		`{"approved":true,"got":12345}`:       {triggers.Dead, "", "the answer is no JSON, or holds a secret where JSON has no text"},
 		`{"headers":"tok 12345"}`:             {triggers.Dead, "", "the answer is no output of the trigger: approved is missing"},
 		`{"approved":true,`:                   {triggers.Dead, "", "the answer is no JSON in UTF-8, and an output is wanted"},
@@ -253,6 +253,33 @@ func TestOutputHoldsNoSecret(t *testing.T) {
 		got := d.send(t.Context(), s, nil, []departure{{"=x", i}})[0].result
 		if got.State != want.state || string(got.Output) != want.output || got.Reason != want.reason {
 			t.Errorf("%s: got it %s with %s (%s), want %s with %s (%s)", answer, got.State, got.Output, got.Reason, want.state, want.output, want.reason)
+		}
+	}
+}
+
+// What nobody waits for any more is not sent, and says what came of it before.
+func TestLateIsNotSent(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kind   triggers.Kind
+		age    time.Duration
+		before string
+		state  triggers.State
+		reason string
+	}{
+		"in time":           {triggers.RequestResponse, 59 * time.Second, "", triggers.Done, ""},
+		"late":              {triggers.RequestResponse, time.Minute, "", triggers.Dead, "its deadline was over before it could be sent"},
+		"late, and tried":   {triggers.RequestResponse, time.Hour, "status 500", triggers.Dead, "its deadline is over; the attempt before: status 500"},
+		"nobody waits ever": {triggers.FireAndForget, time.Hour, "", triggers.Done, ""},
+	} {
+		d := testDispatcher()
+		d.o.Sender, d.o.Check = says(`{}`), func(string, json.RawMessage) error { return nil }
+		d.o.Kind = func(string) triggers.Kind { return c.kind }
+		s := &triggers.Subscription{Type: triggers.TypeHTTP, ResponseDeadline: "PT1M", HTTP: &triggers.HTTPConfig{DispatchMode: triggers.DispatchSync}}
+		i := triggers.Invocation{ID: "i", Trigger: "t", Created: d.now().Add(-c.age), Reason: c.before, Event: triggers.Event{Data: []byte(`{"x":1}`)}}
+		got := d.send(t.Context(), s, nil, []departure{{"=x", i}})[0]
+		if got.result.State != c.state || got.result.Reason != c.reason || got.unsent != (c.state == triggers.Dead) {
+			t.Errorf("%s: got it %s (%s), unsent %t, want it %s (%s)", name, got.result.State, got.result.Reason, got.unsent, c.state, c.reason)
 		}
 	}
 }
