@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/Azure/go-amqp"
 
@@ -49,6 +52,9 @@ func newAMQP(o Options, g guard, to *triggers.AMQPNode) (*node, error) {
 	}
 	if to.Address == "" {
 		return nil, errors.New("sluice.destination.amqp.address is missing")
+	}
+	if strings.ContainsFunc(to.Address, unicode.IsControl) || !utf8.ValidString(to.Address) {
+		return nil, errors.New("sluice.destination.amqp.address: it has characters that are none of a text")
 	}
 	n := &node{guard: g, to: to, url: u, timeout: o.Timeout, turn: make(chan struct{}, 1)}
 	n.turn <- struct{}{}

@@ -146,6 +146,15 @@ func TestSubscriptionsThatCannotBeUsed(t *testing.T) {
 		"nats.subject is missing": func(b *triggers.Subscription) {
 			b.Sluice.Destination = &triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://a"}}
 		},
+		"no $ at the beginning": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://a", Subject: "$JS.API.STREAM.PURGE.x"}}
+		},
+		"letters, digits and . _ -": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{Kafka: &triggers.KafkaTopic{Brokers: []string{"a:9092"}, Topic: "a b"}}
+		},
+		"amqp.address: it has": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{AMQP: &triggers.AMQPNode{URL: "amqp://a", Address: "/queue/a\r\nb"}}
+		},
 		"amqp.address is missing": func(b *triggers.Subscription) {
 			b.Sluice.Destination = &triggers.Destination{AMQP: &triggers.AMQPNode{URL: "amqp://a"}}
 		},

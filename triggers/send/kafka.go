@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -49,9 +50,15 @@ var kafkaRules = []struct {
 	{kerr.ThrottlingQuotaExceeded, false, "it gets too much at once"},
 }
 
+// kafkaTopic is what Kafka takes for a topic's name (org.apache.kafka.common.internals.Topic).
+var kafkaTopic = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+
 func newKafka(o Options, g guard, to *triggers.KafkaTopic) (*kafka, error) {
 	if len(to.Brokers) == 0 || to.Topic == "" {
 		return nil, errors.New("sluice.destination.kafka: brokers and topic are needed")
+	}
+	if !kafkaTopic.MatchString(to.Topic) {
+		return nil, errors.New("sluice.destination.kafka.topic: write letters, digits and . _ -, 249 at the most")
 	}
 	for _, b := range to.Brokers {
 		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" || strings.ContainsAny(b, "@/?# ") {

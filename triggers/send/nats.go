@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -58,6 +59,12 @@ func isStreamCode(code jetstream.ErrorCode) func(error) bool {
 	}
 }
 
+// mostSubject is well below what a server takes as one line of its protocol, 4 KiB with all else.
+const mostSubject = 256
+
+// natsSubject is what one publishes to, as https://docs.nats.io/nats-concepts/subjects has it.
+var natsSubject = regexp.MustCompile(`^[^\s\pC\pZ.*>]+(\.[^\s\pC\pZ.*>]+)*$`)
+
 func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	u, err := parse(to.URL, "nats", "tls")
 	if err != nil {
@@ -65,6 +72,10 @@ func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	}
 	if to.Subject == "" {
 		return nil, errors.New("sluice.destination.nats.subject is missing")
+	}
+	if !natsSubject.MatchString(to.Subject) || to.Subject[0] == '$' || len(to.Subject) > mostSubject {
+		return nil, fmt.Errorf("sluice.destination.nats.subject: write words with dots between them, %d bytes at the most, without blanks, * and >, and no $ at the "+
+			"beginning, where the server's own are", mostSubject)
 	}
 	s := &jetStream{guard: g, to: to, url: u, timeout: o.Timeout, turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}
@@ -94,11 +105,16 @@ func (s *jetStream) Send(ctx context.Context, d triggers.Delivery) (triggers.Ans
 	for _, m := range marks(d) {
 		msg.Header.Set(m.name, m.value)
 	}
-	if _, err := p.PublishMsg(timed, msg, jetstream.WithMsgID(d.Invocation.ID), jetstream.WithRetryAttempts(0)); err != nil {
+	receipt, err := p.PublishMsg(timed, msg, jetstream.WithMsgID(d.Invocation.ID), jetstream.WithRetryAttempts(0))
+	if err != nil {
 		return triggers.Answer{}, s.judge(ctx, p.socket.cause(err))
 	}
 	p.socket.renew()
-	return triggers.Answer{Status: http.StatusOK}, nil
+	answer := triggers.Answer{Status: http.StatusOK}
+	if receipt.Duplicate { // as after a replay, within the stream's window for duplicates
+		answer.Body = []byte("the stream has it already, under this id")
+	}
+	return answer, nil
 }
 
 // connected returns the connection, made anew where it has been lost: the library does not reconnect, because an event that nobody waits for

@@ -62,9 +62,9 @@ func TestNATS(t *testing.T) {
 	t.Parallel()
 	_, sub, made := stream(t, func(*jetstream.StreamConfig) {})
 	s := senders(t, send.Options{})
-	for range 2 { // the second is a duplicate, which the stream drops
-		if answer, err := s.Send(t.Context(), deliver(sub, "i-1")); err != nil || answer.Status != 200 {
-			t.Fatalf("got %+v and %v", answer, err)
+	for _, said := range []string{"", "the stream has it already, under this id"} { // the second is a duplicate, which the stream drops
+		if answer, err := s.Send(t.Context(), deliver(sub, "i-1")); err != nil || answer.Status != 200 || string(answer.Body) != said {
+			t.Fatalf("got %+v and %v, want it taken and %q", answer, err, said)
 		}
 	}
 	for i, err := range s.SendAll(t.Context(), several(sub, 10)) {
@@ -82,6 +82,21 @@ func TestNATS(t *testing.T) {
 	}
 	if string(msg.Data) != body || msg.Header.Get("Nats-Msg-Id") != "i-1" || msg.Header.Get("X-Sluice-Invocation-Id") != "i-1" || msg.Header.Get("X-Sluice-Trigger-Id") != sub.TriggerID {
 		t.Errorf("got %s %v, want the event with its ids", msg.Data, msg.Header)
+	}
+}
+
+// What is no subject to publish to is refused before anything is sent: on a connection it would be another line of the protocol.
+func TestNATSSubjects(t *testing.T) {
+	t.Parallel()
+	s := senders(t, send.Options{})
+	for subject, taken := range map[string]bool{
+		"events": true, "hr.identity.deleted": true, "hr.Änderung": true, "a$b": true, "a b": false, "a..b": false, ".a": false, "a.": false, "a.>": false,
+		"a.*.b": false, "a\r\nPUB b 1": false, "a\x00": false, "$JS.API.x": false, strings.Repeat("a", 257): false, "a\u2028b": false,
+	} {
+		err := s.Check(broker(triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://127.0.0.1:4222", Subject: subject}}))
+		if taken != (err == nil) {
+			t.Errorf("%q: got %v, want it taken: %t", subject, err, taken)
+		}
 	}
 }
 

@@ -39,6 +39,10 @@ const (
 // leastSecret is how long a secret is at least, and what is taken for the beginning of one: fewer bytes would blank half of an innocent text.
 const leastSecret = 4
 
+// leastHeader is how long the value of a header is at least that is taken for a secret. A shorter one is rather the name of a tenant, or true, and
+// blanked wherever it stands it would spoil what a receiver answers.
+const leastHeader = 8
+
 // add makes value a secret.
 func (s *secrets) add(value string) {
 	s.mu.Lock()
@@ -164,7 +168,9 @@ func secretsOf(sub *triggers.Subscription) *secrets {
 		s.add(strings.TrimPrefix(text(sign.Secret), "whsec_"))
 	}
 	for _, h := range more.Headers {
-		secret(h.Value)
+		if len(text(h.Value)) >= leastHeader {
+			secret(h.Value)
+		}
 	}
 	if more.OAuth2 != nil {
 		secret(more.OAuth2.ClientSecret)

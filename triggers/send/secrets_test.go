@@ -217,3 +217,17 @@ func TestInvocationsSecretIsHidden(t *testing.T) {
 		}
 	}
 }
+
+// A short value of a header is no secret: an answer that says true, or the tenant's name, is kept as it is.
+func TestShortHeaderIsNoSecret(t *testing.T) {
+	t.Parallel()
+	for value, kept := range map[string]bool{"true": true, "tenant7": true, "key-0123": false} {
+		url := receiver(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"approved":"`+value+`"}`) })
+		sub := subscriber(url)
+		sub.Sluice.Headers = []triggers.Header{{Name: "X-Debug", Value: &value}}
+		got, err := senders(t, send.Options{}).Send(t.Context(), deliver(sub, "i"))
+		if err != nil || strings.Contains(string(got.Body), value) != kept || got.Hidden == kept {
+			t.Errorf("%s: got %s, hidden %t, %v, want it kept: %t", value, got.Body, got.Hidden, err, kept)
+		}
+	}
+}
