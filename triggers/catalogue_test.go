@@ -43,6 +43,23 @@ func TestCatalogueIsWhole(t *testing.T) {
 	}
 }
 
+// What is nested deeper than clients of other languages read is refused, and brackets in a text are no levels.
+func TestNested(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{`1`: 0, `[]`: 1, `{"a":[{}]}`: 3, `["[[["]`: 1, `["\"[[", [1], [2]]`: 2, `["\\", [[]]]`: 3} {
+		if got := triggers.Nested([]byte(text)); got != want {
+			t.Errorf("%s: got %d levels, want %d", text, got, want)
+		}
+	}
+	dynamic := triggers.Shipped().Trigger("idn:access-request-dynamic-approver")
+	for levels, taken := range map[int]bool{499: true, 500: false} {
+		output := `{"id":"1","name":"a","type":"IDENTITY","more":` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + `}`
+		if err := dynamic.CheckOutput([]byte(output)); taken != (err == nil) || !taken && !strings.Contains(err.Error(), "500 levels are the most") {
+			t.Errorf("%d levels and one: got %v, want it taken: %t", levels, err, taken)
+		}
+	}
+}
+
 // SailPoint serves this text for this trigger; whoever parses it there parses ours.
 func TestJSONSchemaIsAsServed(t *testing.T) {
 	t.Parallel()

@@ -33,5 +33,30 @@ func WhyNotJSON(text []byte, err error) string {
 	return "is not JSON"
 }
 
+// MostNested is how many levels a payload and an answer may have, arrays and objects counted: what lists them adds some, and decoders of some languages
+// take a thousand.
+const MostNested = 500
+
+// Nested tells how many levels a JSON document has.
+func Nested(document []byte) (most int) {
+	level, quoted, escaped := 0, false, false
+	for _, c := range document {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted:
+			escaped, quoted = c == '\\', c != '"'
+		case c == '"':
+			quoted = true
+		case c == '{', c == '[':
+			level++
+			most = max(most, level)
+		case c == '}', c == ']':
+			level--
+		}
+	}
+	return most
+}
+
 // ErrMore says that more than one document is there.
 var ErrMore = errors.New("there is more behind the document")

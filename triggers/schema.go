@@ -60,6 +60,9 @@ func (s *Schema) Check(document json.RawMessage) error {
 	if !utf8.Valid(document) {
 		return errors.New("is not UTF-8")
 	}
+	if Nested(document) > MostNested {
+		return fmt.Errorf("is nested too deep: %d levels are the most", MostNested)
+	}
 	schema, err := s.compiled()
 	if err != nil {
 		return err

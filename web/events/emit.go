@@ -105,7 +105,7 @@ func (a *API) startInvocation(v *visit) error {
 		Source    *string         `json:"source"`
 		Input     json.RawMessage `json:"input"`
 	}
-	if err := v.body(&asked); err != nil {
+	if err := v.ours(&asked); err != nil {
 		return err
 	}
 	switch {

@@ -50,12 +50,22 @@ func checkExtension(x *triggers.Extension) error {
 			return err
 		}
 	}
-	for _, h := range x.Headers {
+	if err := checkHeaders(x.Headers); err != nil {
+		return err
+	}
+	return checkDestination(x.Destination)
+}
+
+func checkHeaders(all []triggers.Header) error {
+	for i, h := range all {
 		if h.Value == nil {
 			return bad("sluice.headers: %s needs a value", h.Name)
 		}
+		if slices.ContainsFunc(all[:i], func(other triggers.Header) bool { return strings.EqualFold(other.Name, h.Name) }) {
+			return bad("sluice.headers: %s is there twice", h.Name)
+		}
 	}
-	return checkDestination(x.Destination)
+	return nil
 }
 
 // checkSigning wants secrets as Standard Webhooks has them.

@@ -27,7 +27,7 @@ func TestInvocationIsTestedAndCompleted(t *testing.T) {
 	}
 	complete := "/trigger-invocations/v1/" + made["id"].(string) + "/complete"
 	for body, want := range map[string]string{
-		``: "the body is empty", `{`: "the body is not JSON", strings.Repeat("[", 10001): "the body is nested too deep", `{"output":{}}`: "secret is required", `{"secret":"invocation-secret"}`: "output is required",
+		``: "the body is empty", `{`: "the body is not JSON", strings.Repeat("[", 501): "the body is nested too deep: 500 levels are the most", `{"output":{}}`: "secret is required", `{"secret":"invocation-secret"}`: "output is required",
 		`{"secret":"invocation-secret","output":{"id":1}}`: "output does not fit the trigger's schema",
 	} {
 		h.ask(http.MethodPost, complete, body, 400, want)

@@ -31,6 +31,9 @@ func (a *API) patchSubscription(v *visit) error {
 	if err := decode(text, &patch); err != nil {
 		return err
 	}
+	if patch == nil {
+		return bad("the body must be an array, not null")
+	}
 	if err := checkPatch(patch); err != nil {
 		return err
 	}
@@ -89,7 +92,7 @@ func apply(s *triggers.Subscription, patch jsonpatch.Patch) error {
 		return err
 	}
 	options := jsonpatch.NewApplyOptions()
-	options.AccumulatedCopySizeLimit = mostCopied
+	options.AccumulatedCopySizeLimit, options.SupportNegativeIndices = mostCopied, false
 	after, err := patch.ApplyWithOptions(before, options)
 	if err != nil {
 		return bad("the patch cannot be applied: one of its paths leads to nothing that is there")

@@ -43,7 +43,9 @@ func TestPatchIsRefused(t *testing.T) {
 	h := open(t)
 	at := "/beta/trigger-subscriptions/" + h.create(overHTTP("a", created, secretConfig))
 	for patch, want := range map[string]string{
-		`{}`: "the body must be an array, not object",
+		`{}`:   "the body must be an array, not object",
+		`null`: "the body must be an array, not null",
+		`[{"op":"add","path":"/sluice/headers","value":[{"name":"X-A","value":"a"}]},{"op":"remove","path":"/sluice/headers/-1"}]`: "one of its paths leads to nothing",
 		`[{"op":"test","path":"/name","value":"a"}]`:                                          "operation 1: op must be add, remove, replace, move or copy",
 		`[{"op":"test","path":"/httpConfig/bearerTokenAuthConfig/bearerToken","value":"x"}]`:  "op must be",
 		`[{"op":"add","value":1}]`:                                                            "path is required",

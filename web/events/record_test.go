@@ -139,6 +139,7 @@ func TestInvocationIsReplayed(t *testing.T) {
 	for body, want := range map[string]string{
 		``: "the body is empty", `{}`: "subscriptionId is required, or dead", `{"from":"2026-03-01T00:00:00Z"}`: "subscriptionId is required", `{"dead":"yes"}`: "dead must be true or false",
 		`{"dead":true,"from":"yesterday"}`: "from must be a time such as", `{"dead":true,"to":1}`: "to must be a string", `{"subscriptionId":"nobody"}`: "there is no subscription",
+		`{"subscriptionId":"` + id + `","form":"2026-03-01T00:00:00Z"}`: "the body.form is not known", `{"dead":true,"subscripitonId":"` + id + `"}`: "the body.subscripitonId is not known",
 	} {
 		h.ask(http.MethodPost, at+"replay", body, 400, want)
 	}
@@ -208,6 +209,7 @@ func TestEventIsEmitted(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		``: "the body is empty", `{"input":{}}`: "triggerId is required", `{"triggerId":"idn:none","input":{}}`: "there is no trigger", `{"triggerId":"` + created + `"}`: "input is required",
+		body(`,"subjct":"ann"`): "the body.subjct is not known",
 		`{"triggerId":"` + created + `","input":{"identity":"planted-token"}}`: "input does not fit the trigger's schema: ",
 		body(`,"id":"` + strings.Repeat("x", 65) + `"`):                        "id must be text of 64 bytes at most", body(`,"subject":"a\u0000"`): "subject must be text", body(`,"source":1`): "source must be a string",
 	} {

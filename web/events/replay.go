@@ -57,7 +57,7 @@ func (a *API) replayInvocations(v *visit) error {
 		To           *string `json:"to"`
 		Dead         bool    `json:"dead"`
 	}
-	if err := v.body(&asked); err != nil {
+	if err := v.ours(&asked); err != nil {
 		return err
 	}
 	if asked.Subscription == nil && !asked.Dead {

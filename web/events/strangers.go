@@ -21,12 +21,17 @@ func (x *extension) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, (*triggers.Extension)(x)); err != nil {
 		return err
 	}
+	return familiar(text, reflect.TypeFor[triggers.Extension](), "sluice")
+}
+
+// familiar refuses what a type has no place for.
+func familiar(text []byte, in reflect.Type, at string) error {
 	var tree any
 	if err := json.Unmarshal(text, &tree); err != nil {
 		return err
 	}
-	if at := stranger(tree, reflect.TypeFor[triggers.Extension](), "sluice"); at != "" {
-		return bad("%s is not known", at)
+	if found := stranger(tree, in, at); found != "" {
+		return bad("%s is not known", found)
 	}
 	return nil
 }
