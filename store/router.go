@@ -92,7 +92,7 @@ func (d *decoded) passes(p Predicate) (passes bool, why func() string, err error
 		d.value, d.err = triggers.Decode(d.data)
 	}
 	if d.err != nil {
-		return false, func() string { return "the payload is no JSON" }, nil
+		return false, func() string { return "the payload is no JSON" }, nil //nolint:nilerr // that is the reason
 	}
 	return p(d.value)
 }

@@ -36,7 +36,7 @@ func forTriggers(set *connectors.Set, options store.Options) store.Options {
 			case errors.Is(err, filter.ErrSteps): // which is our bound; what a function cannot take is no match, as Jayway has it
 				return false, nil, err
 			case err != nil || !passes:
-				return false, func() string { return compiled.Explain(payload) }, nil
+				return false, func() string { return compiled.Explain(payload) }, nil //nolint:nilerr // the explanation has it
 			}
 			return true, nil, nil
 		}, nil

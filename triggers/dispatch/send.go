@@ -116,23 +116,29 @@ func (d *Dispatcher) late(s *triggers.Subscription, i triggers.Invocation, kind 
 	return triggers.Permanent(errors.New("its deadline was over before it could be sent"))
 }
 
-// judge says what comes of an answer.
-func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind, a triggers.Answer, err error, now time.Time) triggers.Result {
-	deadline := spanOf(s.ResponseDeadline, defaultDeadline)
-	if err != nil {
-		span := spanOf(s.Sluice.RetryFor, defaultRetryFor)
-		if kind == triggers.RequestResponse {
-			span = min(span, deadline)
-			if !now.Before(i.Created.Add(span)) { // nobody waits any longer for the answer
-				return triggers.Result{State: triggers.Dead, Reason: err.Error()}
-			}
-		}
-		next := triggers.Schedule(now, i.Created, i.Tries+1, err, span, d.o.Chance())
-		if next.Dead {
+// failed says what comes of an attempt that did not work.
+func (d *Dispatcher) failed(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind, err error, now time.Time) triggers.Result {
+	span := spanOf(s.Sluice.RetryFor, defaultRetryFor)
+	if kind == triggers.RequestResponse {
+		deadline := spanOf(s.ResponseDeadline, defaultDeadline)
+		if !now.Before(i.Created.Add(deadline)) { // nobody waits any longer for the answer
 			return triggers.Result{State: triggers.Dead, Reason: err.Error()}
 		}
-		return triggers.Result{State: triggers.Waiting, Due: next.At, Reason: err.Error()}
+		span = min(span, deadline)
 	}
+	next := triggers.Schedule(now, i.Created, i.Tries+1, err, span, d.o.Chance())
+	if next.Dead {
+		return triggers.Result{State: triggers.Dead, Reason: err.Error()}
+	}
+	return triggers.Result{State: triggers.Waiting, Due: next.At, Reason: err.Error()}
+}
+
+// judge says what comes of an answer.
+func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind, a triggers.Answer, err error, now time.Time) triggers.Result {
+	if err != nil {
+		return d.failed(s, i, kind, err, now)
+	}
+	deadline := spanOf(s.ResponseDeadline, defaultDeadline)
 	if kind != triggers.RequestResponse {
 		return triggers.Result{State: triggers.Done}
 	}
