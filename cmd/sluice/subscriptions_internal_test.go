@@ -31,7 +31,7 @@ func TestSubscriptionsAreShown(t *testing.T) {
 	}
 	d := &desk{t: t, args: []string{"--data", t.TempDir(), "--config", folder}}
 	id := d.create(`{"name":"a\u001b[31m\u0000","description":"d\u0007","triggerId":"acme:lost","type":"HTTP","filter":"$.a","httpConfig":{"url":"https://a.example"},
-		"sluice":{"destination":{"nats":{"url":"nats://n.example","subject":"s\n\u001b[2J"}}}}`)
+		"sluice":{"destination":{"nats":{"url":"nats://n.example","subject":"hr.events"}}}}`)
 	d.do(`{"b":1,"a":"x"}`, exitOK, "events", "emit", "acme:lost", "-")
 	inline := d.create(`{"name":"b","triggerId":"acme:lost","type":"INLINE"}`)
 	if got := d.do("", exitUnwell, "subscriptions", "test", inline); !strings.Contains(got, "nothing is delivered to a subscription of type INLINE") {
@@ -47,8 +47,8 @@ func TestSubscriptionsAreShown(t *testing.T) {
 		wants []string
 	}{
 		{said, []string{`a\x1b[31m\x00: paused`}},
-		{list, []string{`a\x1b[31m\x00`, "acme:lost (gone)", `nats s\n\x1b[2J`}},
-		{show, []string{`a\x1b[31m\x00`, "acme:lost (gone)", `nats s\n\x1b[2J`, `d\a`, "$.a", "paused by operator", `r\x1b[31m`, "Waiting         1\n"}},
+		{list, []string{`a\x1b[31m\x00`, "acme:lost (gone)", `nats hr.events`}},
+		{show, []string{`a\x1b[31m\x00`, "acme:lost (gone)", `nats hr.events`, `d\a`, "$.a", "paused by operator", `r\x1b[31m`, "Waiting         1\n"}},
 		{d.do("", exitOK, "subscriptions", "show", id, "-o", "json"), []string{`"triggerGone": true`, `"waiting": 1`}},
 		{d.do("", exitUsage, "subscriptions", "show", "x\x1b[31m"), []string{`x\x1b[31m`}},
 		{d.do("", exitUsage, "invocations", "show", "x\x1b[31m"), []string{`x\x1b[31m`}},

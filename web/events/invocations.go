@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"sluice/aggregation"
@@ -105,12 +106,35 @@ func (a *API) statuses(v *visit) ([]status, error) {
 	return all, nil
 }
 
+// A page is read some invocations at a time, and refused where they hold more than this: a client has one of 250 for the asking, and each may hold
+// three MiB.
+const (
+	mostPage  = 16 << 20
+	readInOne = 10
+)
+
 // whole are statuses with what is long, in their order. What was retired meanwhile is left out.
 func (a *API) whole(v *visit, chosen []status) ([]status, error) {
-	shown := make([]status, 0, len(chosen))
-	if len(chosen) == 0 { // a query without ids asks for all
-		return shown, nil
+	shown, bytes := make([]status, 0, len(chosen)), int64(0)
+	for some := range slices.Chunk(chosen, readInOne) {
+		read, err := a.some(v, some)
+		if err != nil {
+			return nil, err
+		}
+		for i := range read {
+			bytes += int64(len(read[i].Start.Input) + len(read[i].Start.Content) + len(read[i].Complete.Output))
+		}
+		if bytes > mostPage {
+			return nil, bad("these %d invocations hold more than %d MiB: ask for fewer with limit, and for more of them with offset", len(chosen), mostPage>>20)
+		}
+		shown = append(shown, read...)
 	}
+	return shown, nil
+}
+
+// some are whole statuses of a few.
+func (a *API) some(v *visit, chosen []status) ([]status, error) {
+	shown := make([]status, 0, len(chosen))
 	ids := make([]string, len(chosen))
 	for i := range chosen {
 		ids[i] = chosen[i].ID

@@ -3,6 +3,7 @@ package events_test
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,26 @@ func TestInvocationIsTestedAndCompleted(t *testing.T) {
 	h.ask(http.MethodPost, at+"test", `{"triggerId":"`+approver+`","contentJson":{}}`, 200, "[]")
 	h.ask(http.MethodPatch, "/beta/trigger-subscriptions/"+id, `[{"op":"remove","path":"/filter"},{"op":"replace","path":"/type","value":"WORKFLOW"}]`, 200, "")
 	h.ask(http.MethodPost, at+"test", `{"triggerId":"`+approver+`","contentJson":{}}`, 200, "[]")
+}
+
+// TestPageIsBounded: a page holds so much that many of them at once are no danger, and whoever asks for more is told how to get it.
+func TestPageIsBounded(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(overHTTP("a", created, `{"url":"https://a.example"}`))
+	large := json.RawMessage(`"` + strings.Repeat("x", 900_000) + `"`)
+	for n := range 40 {
+		h.store.invocations = append(h.store.invocations, triggers.Invocation{
+			ID: strconv.Itoa(n), Subscription: id, Trigger: created, State: triggers.Waiting, Created: h.now, Event: triggers.Event{Data: large},
+		})
+	}
+	h.ask(http.MethodGet, "/beta/trigger-invocations/status", "", 400, "these 40 invocations hold more than 16 MiB: ask for fewer with limit")
+	if h.store.whole > 20 {
+		t.Errorf("got %d read with their payloads, want no more than it takes to refuse", h.store.whole)
+	}
+	if got := strings.Fields(h.list(h.ask(http.MethodGet, "/beta/trigger-invocations/status?limit=15&offset=20", "", 200, ""), "id")); len(got) != 15 || got[0] != "19" {
+		t.Errorf("got %v, want 15 from the 21st on", got)
+	}
 }
 
 func TestInvocationsAreShownAsAtSailPoint(t *testing.T) {
