@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"sluice/aggregation"
+	"sluice/internal/redact"
 	"sluice/triggers"
 )
 
@@ -220,12 +222,13 @@ func (db *DB) keepAnswer(ctx context.Context, t tx, one triggers.Invocation, a a
 	if err != nil {
 		return err
 	}
-	one.Secret = a.secret
-	if a.output != nil {
-		a.output = json.RawMessage(one.Hide(string(a.output)))
+	hidden, reason := redact.Secrets{a.secret}, ""
+	output := json.RawMessage(hidden.Blank(a.output, false))
+	if !bytes.Equal(output, a.output) {
+		reason = triggers.SecretHidden
 	}
-	n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ? WHERE id = ? AND state IN ('asked', 'waiting')",
-		micros(now), textOrNull(a.output), clean(one.Hide(a.fault)), one.ID)
+	n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ?, reason = ? WHERE id = ? AND state IN ('asked', 'waiting')",
+		micros(now), textOrNull(output), clean(string(hidden.Blank([]byte(a.fault), false))), reason, one.ID)
 	switch {
 	case err != nil:
 		return err

@@ -2,7 +2,6 @@ package triggers
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 )
 
@@ -12,6 +11,8 @@ import (
 //	   │  ▲    │ └──▶ asked ──complete──▶ done  ASYNC and DYNAMIC; past the deadline: dead
 //	   │  └────┘ again later
 //	   └─────────────▶ dead ──replay──▶ waiting
+//
+// One whose filter failed is dead from the beginning. A replay sends it, if by its id.
 //
 // An operator can give up what is waiting or asked, which is dead then, and send what waits to be tried again before its time.
 //
@@ -43,7 +44,7 @@ type Invocation struct {
 	Secret       string    // with which it is completed; only in what is to be sent
 	Event        Event
 	Content      json.RawMessage // of a test: contentJson, as it came
-	Reason       string          // why it is dead, or why it is sent again
+	Reason       string          // why it is dead, why it is sent again, or that a secret was taken out of Output
 	Output       json.RawMessage // what the receiver answered, or completed with
 	Fault        string          // what the receiver said was wrong when it completed
 }
@@ -53,13 +54,11 @@ func (i *Invocation) Size() int64 {
 	return int64(len(i.Event.Data) + len(i.Content) + len(i.Output) + 512)
 }
 
-// Hide takes the secret out of what it is completed with, which may be what the receiver was sent.
-func (i *Invocation) Hide(text string) string {
-	if i.Secret == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, i.Secret, "[redacted]")
-}
+// Undecided is how the reason begins of one that is dead because its filter failed.
+const Undecided = "whether it passes the filter is not known: "
+
+// SecretHidden is the reason of one that is done with an output out of which a secret was taken.
+const SecretHidden = "a secret of the subscription or of the invocation was taken out of the output"
 
 // Attempt is one time that an invocation was sent.
 type Attempt struct {

@@ -38,9 +38,10 @@ var floors = []room{
 	{"internal/strict", nil},
 	{"internal/seal", nil},
 	{"internal/client", nil},
+	{"internal/redact", nil},
 	{"triggers", []string{"internal/fault", "internal/strict"}},
 	{"triggers/filter", nil},
-	{"triggers/send", []string{"internal/addresses", "internal/fault", "triggers"}},
+	{"triggers/send", []string{"internal/addresses", "internal/fault", "internal/redact", "triggers"}},
 	{"triggers/dispatch", []string{"triggers"}},
 	// floor 2
 	{"connectors", []string{"transforms", "triggers", "internal/fault", "internal/strict"}},
@@ -56,7 +57,7 @@ var floors = []room{
 	{"approvals", []string{"triggers", "connectors", "internal/fault"}},
 	{"aggregation", []string{"connectors", "transforms", "triggers", "internal/fault"}},
 	// floor 4
-	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "triggers/dispatch", "workflows"}},
+	{"store", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "internal/redact", "proxy", "proxy/pace/lease/...", "store/...", "triggers", "triggers/dispatch", "workflows"}},
 	{"store/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/client", "internal/fault", "proxy", "proxy/pace/lease/...", "store", "triggers", "workflows"}},
 	{"web/...", []string{"aggregation", "approvals", "connectors", "inbound", "internal/...", "proxy/...", "transforms", "triggers", "web/...", "workflows"}},
 	// floor 5

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -301,6 +302,30 @@ func testCompletion(t *testing.T, b *bench) {
 	}
 	if n, err := b.db.Expire(ctx); n != 1 || err != nil {
 		t.Errorf("expire: got %d, %v, want 1", n, err)
+	}
+}
+
+// testCompletionHoldsNoSecret: of what an invocation is completed with its secret is not kept, however it is written there, and the record says so.
+func testCompletionHoldsNoSecret(t *testing.T, b *bench) {
+	ctx := t.Context()
+	b.subscribe("s")
+	b.tell("a1", "b1")
+	_, all := b.waiting(b.claimDeliveries("s"))
+	fine := func(triggers.Invocation) error { return nil }
+	escaped := ""
+	for _, c := range []byte(all[0].Secret) {
+		escaped += fmt.Sprintf(`\u%04x`, c)
+	}
+	if err := b.db.Complete(ctx, all[0].ID, all[0].Secret, []byte(`{"got":"`+escaped+`"}`), "", fine); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.db.Complete(ctx, all[1].ID, all[1].Secret, []byte(`{"got":1}`), "no "+all[1].Secret, fine); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []struct{ output, fault, reason string }{{`{"got":"[redacted]"}`, "", triggers.SecretHidden}, {`{"got":1}`, "no [redacted]", ""}} {
+		if one, err := b.db.Invocation(ctx, all[n].ID); err != nil || string(one.Output) != want.output || one.Fault != want.fault || one.Reason != want.reason {
+			t.Errorf("got %s, %s, %s, %v, want %+v", one.Output, one.Fault, one.Reason, err, want)
+		}
 	}
 }
 

@@ -146,7 +146,7 @@ func TestSubscriptionsThatCannotBeUsed(t *testing.T) {
 		"nats.subject is missing": func(b *triggers.Subscription) {
 			b.Sluice.Destination = &triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://a"}}
 		},
-		"no $ at the beginning": func(b *triggers.Subscription) {
+		"neither $JS nor $SYS at the beginning": func(b *triggers.Subscription) {
 			b.Sluice.Destination = &triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://a", Subject: "$JS.API.STREAM.PURGE.x"}}
 		},
 		"letters, digits and . _ -": func(b *triggers.Subscription) {

@@ -57,8 +57,8 @@ func newKafka(o Options, g guard, to *triggers.KafkaTopic) (*kafka, error) {
 	if len(to.Brokers) == 0 || to.Topic == "" {
 		return nil, errors.New("sluice.destination.kafka: brokers and topic are needed")
 	}
-	if !kafkaTopic.MatchString(to.Topic) {
-		return nil, errors.New("sluice.destination.kafka.topic: write letters, digits and . _ -, 249 at the most")
+	if !kafkaTopic.MatchString(to.Topic) || to.Topic == "." || to.Topic == ".." {
+		return nil, errors.New("sluice.destination.kafka.topic: write letters, digits and . _ -, 249 at the most, and neither . nor .. alone")
 	}
 	for _, b := range to.Brokers {
 		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" || strings.ContainsAny(b, "@/?# ") {

@@ -65,6 +65,9 @@ const mostSubject = 256
 // natsSubject is what one publishes to, as https://docs.nats.io/nats-concepts/subjects has it.
 var natsSubject = regexp.MustCompile(`^[^\s\pC\pZ.*>]+(\.[^\s\pC\pZ.*>]+)*$`)
 
+// servers are the subjects by which a server is managed.
+var servers = regexp.MustCompile(`^\$(JS|SYS)(\.|$)`)
+
 func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	u, err := parse(to.URL, "nats", "tls")
 	if err != nil {
@@ -73,9 +76,9 @@ func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	if to.Subject == "" {
 		return nil, errors.New("sluice.destination.nats.subject is missing")
 	}
-	if !natsSubject.MatchString(to.Subject) || to.Subject[0] == '$' || len(to.Subject) > mostSubject {
-		return nil, fmt.Errorf("sluice.destination.nats.subject: write words with dots between them, %d bytes at the most, without blanks, * and >, and no $ at the "+
-			"beginning, where the server's own are", mostSubject)
+	if !natsSubject.MatchString(to.Subject) || servers.MatchString(to.Subject) || len(to.Subject) > mostSubject {
+		return nil, fmt.Errorf("sluice.destination.nats.subject: write words with dots between them, %d bytes at the most, without blanks, * and >, and neither $JS "+
+			"nor $SYS at the beginning, which are the server's own", mostSubject)
 	}
 	s := &jetStream{guard: g, to: to, url: u, timeout: o.Timeout, turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}

@@ -91,7 +91,7 @@ func TestNATSSubjects(t *testing.T) {
 	s := senders(t, send.Options{})
 	for subject, taken := range map[string]bool{
 		"events": true, "hr.identity.deleted": true, "hr.Änderung": true, "a$b": true, "a b": false, "a..b": false, ".a": false, "a.": false, "a.>": false,
-		"a.*.b": false, "a\r\nPUB b 1": false, "a\x00": false, "$JS.API.x": false, strings.Repeat("a", 257): false, "a\u2028b": false,
+		"a.*.b": false, "a\r\nPUB b 1": false, "a\x00": false, "$JS.API.x": false, "$SYS": false, "$KV.bucket.key": true, strings.Repeat("a", 257): false, "a\u2028b": false,
 	} {
 		err := s.Check(broker(triggers.Destination{NATS: &triggers.NATSSubject{URL: "nats://127.0.0.1:4222", Subject: subject}}))
 		if taken != (err == nil) {

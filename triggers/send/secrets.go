@@ -2,7 +2,6 @@ package send
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -10,10 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"sluice/internal/redact"
 	"sluice/triggers"
 )
-
-const blank = "[redacted]"
 
 // secrets are the values of one subscription that no text may hold. Texts of this package are made so that they hold none; this is the belt
 // for what a receiver, a broker or a library says, because a receiver may well send back what it was sent.
@@ -35,9 +33,6 @@ const (
 	oldFor  = time.Minute
 	mostOld = 32
 )
-
-// leastSecret is how long a secret is at least, and what is taken for the beginning of one: fewer bytes would blank half of an innocent text.
-const leastSecret = 4
 
 // leastHeader is how long the value of a header is at least that is taken for a secret. A shorter one is rather the name of a tenant, or true, and
 // blanked wherever it stands it would spoil what a receiver answers.
@@ -85,47 +80,12 @@ func (s *secrets) with(more ...string) values {
 // hide is hide of what is known now.
 func (s *secrets) hide(err error) error { return s.with().hide(err) }
 
-// redact blanks secrets in text, as they are and behind the escapes of JSON and URLs. Where text was cut, its end may be half a secret, which is
-// blanked, too.
-func (v values) redact(text []byte, cut bool) []byte {
-	var spans [][2]int
-	for _, r := range append(readings(text), reading{plain: text}) {
-		for _, secret := range v {
-			if len(secret) < leastSecret {
-				continue
-			}
-			spans = append(spans, r.find(secret)...)
-			if cut {
-				spans = append(spans, r.begun(secret, len(text))...)
-			}
-		}
-	}
-	return without(text, spans)
-}
-
 // clean takes the secrets out of what came of a delivery.
 func (v values) clean(answer triggers.Answer, err error) (triggers.Answer, error) {
-	if body := v.redact(answer.Body, answer.Cut); !bytes.Equal(body, answer.Body) {
+	if body := redact.Secrets(v).Blank(answer.Body, answer.Cut); !bytes.Equal(body, answer.Body) {
 		answer.Body, answer.Hidden = body, true
 	}
 	return answer, v.hide(err)
-}
-
-// without blanks spans of text, which may overlap.
-func without(text []byte, spans [][2]int) []byte {
-	if len(spans) == 0 {
-		return text
-	}
-	slices.SortFunc(spans, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
-	var out []byte
-	end := 0
-	for _, span := range spans {
-		if span[0] >= end {
-			out = append(append(out, text[end:span[0]]...), blank...)
-		}
-		end = max(end, span[1])
-	}
-	return append(out, text[end:]...)
 }
 
 // hide returns err with its secrets blanked. Its cause is dropped then, because it would say them again.
@@ -134,7 +94,7 @@ func (v values) hide(err error) error {
 		return nil
 	}
 	text := err.Error()
-	clean := string(v.redact([]byte(text), false))
+	clean := string(redact.Secrets(v).Blank([]byte(text), false))
 	if clean == text {
 		return err
 	}

@@ -25,7 +25,7 @@ type statusRule struct {
 // deployed again, a limit of a gateway raised, a parser mended. What is thrown away must be replayed by hand; what is tried again costs a few requests
 // whose distance grows, and a circuit that opens pauses them. So all of it is tried again. That holds for 3xx, too: a balancer that sends all the world
 // to a page about its maintenance would else throw away what comes in the meantime. And for 410, by which Standard Webhooks has a receiver take
-// itself off the list: the circuit does that, tells an operator, and keeps the events until the URL is another one.
+// itself off the list: the circuit does that, and tells an operator.
 var statuses = []statusRule{
 	{from: 200, to: 299},
 	{from: 300, to: 399, says: "which leads elsewhere, and redirects are not followed; change the subscription's URL"},
@@ -64,7 +64,7 @@ func judge(host string, resp *http.Response) error {
 		return nil
 	}
 	err := fmt.Errorf("%s answered %s, %s", host, named(resp.StatusCode), rule.says)
-	if to := elsewhere(resp); to != "" && resp.StatusCode < 400 {
+	if to := elsewhere(resp); to != "" {
 		err = fmt.Errorf("%w (it leads to %s)", err, to)
 	}
 	if rule.after {
@@ -79,10 +79,10 @@ func named(status int) string {
 	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
-// elsewhere is where a redirect leads to, without what may be secret in it.
+// elsewhere is where a redirect leads to, without what may be secret in it; "": it is none, or says not where.
 func elsewhere(resp *http.Response) string {
 	to, err := resp.Location()
-	if err != nil {
+	if err != nil || resp.StatusCode >= 400 {
 		return ""
 	}
 	return (&url.URL{Scheme: to.Scheme, Host: to.Host}).String()

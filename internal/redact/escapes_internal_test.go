@@ -1,4 +1,4 @@
-package send
+package redact
 
 import (
 	"encoding/json"
@@ -11,10 +11,7 @@ import (
 // TestRedactReadsEscapes: a secret is blanked in whichever way a receiver writes it, and what stands around it stays as it is.
 func TestRedactReadsEscapes(t *testing.T) {
 	t.Parallel()
-	s := &secrets{}
-	for _, secret := range []string{"Zm9v/YmFy+A==", `pass"word\1`, "<a&b>'x'", "päss\nwörd😀", "two words", "100%sure"} {
-		s.add(secret)
-	}
+	s := Secrets([]string{"Zm9v/YmFy+A==", `pass"word\1`, "<a&b>'x'", "päss\nwörd😀", "two words", "100%sure"})
 	for text, want := range map[string]string{
 		`{"h":"Basic Zm9v\/YmFy+A=="}`:                             `{"h":"Basic [redacted]"}`,
 		`{"h":"Basic Zm9v/YmFy+A\u003d\u003D","n":"\n"}`:           `{"h":"Basic [redacted]","n":"\n"}`,
@@ -33,7 +30,7 @@ func TestRedactReadsEscapes(t *testing.T) {
 		`nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`:            `nothing \u00zz \ud83d \ud83d\u0041 \x %zz % \`,
 		``: ``,
 	} {
-		if got := string(s.with().redact([]byte(text), false)); got != want {
+		if got := string(s.Blank([]byte(text), false)); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
@@ -48,14 +45,13 @@ func TestRedactHalf(t *testing.T) {
 		{"päss\nwörd😀!", `p\u00e4ss\nw\u00F6rd\ud83d\uDE00!`, `p\\u00e4ss\\nwörd\\ud83d\\uDE00!`, "p%C3%A4ss%0Aw%c3%b6rd%F0%9F%98%80!"},
 		{"two words", "two+words", `two\u0020words`}, {"aaaaab", "aaaaab"}, {"abcabcabd", "abcabcabd"},
 	} {
-		s := &secrets{}
-		s.add(written[0])
+		s := Secrets{written[0]}
 		for _, w := range written {
 			for n := range len(w) {
 				text := []byte("x " + w[:n])
-				got := s.with().redact(text, true)
+				got := s.Blank(text, true)
 				for _, r := range append(readings(got), reading{plain: got}) {
-					if strings.Contains(string(r.plain), written[0][:leastSecret]) {
+					if strings.Contains(string(r.plain), written[0][:least]) {
 						t.Errorf("%s: got %s, which holds the beginning of %s", text, got, written[0])
 					}
 				}
@@ -65,11 +61,10 @@ func TestRedactHalf(t *testing.T) {
 			}
 		}
 	}
-	s := &secrets{}
-	s.add("planted-token")
+	s := Secrets{"planted-token"}
 	for _, text := range []string{"", "p", "pla", "xplan", "planted-x", "a planet", `\`, "%"} {
 		want := map[bool]string{false: text, true: "x[redacted]"}[text == "xplan"]
-		if got := string(s.with().redact([]byte(text), true)); got != want {
+		if got := string(s.Blank([]byte(text), true)); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
@@ -81,16 +76,15 @@ func FuzzRedact(f *testing.F) {
 		f.Add(secret, "x ", " y")
 	}
 	f.Fuzz(func(t *testing.T, secret, before, after string) {
-		s := &secrets{}
-		s.add(secret)
-		_ = s.with().redact([]byte(before), true)
-		if len(secret) < 4 || !utf8.ValidString(secret) || strings.ContainsAny(secret, "[]") || strings.Contains(blank, secret) || strings.ContainsAny(before+after, `\%+`) {
+		s := Secrets{secret}
+		_ = s.Blank([]byte(before), true)
+		if len(secret) < 4 || !utf8.ValidString(secret) || strings.ContainsAny(secret, "[]") || strings.Contains(Mark, secret) || strings.ContainsAny(before+after, `\%+`) {
 			t.Skip("no secret, or its escapes may go on in what stands around it")
 		}
-		if plain := before + after; !strings.Contains(plain, secret) && string(s.with().redact([]byte(plain), false)) != plain {
+		if plain := before + after; !strings.Contains(plain, secret) && string(s.Blank([]byte(plain), false)) != plain {
 			t.Errorf("%q without %q was changed", plain, secret)
 		}
-		if half := secret[:len(secret)-1]; len(half) >= leastSecret && strings.HasSuffix(string(s.with().redact([]byte(before+half), true)), half) {
+		if half := secret[:len(secret)-1]; len(half) >= least && strings.HasSuffix(string(s.Blank([]byte(before+half), true)), half) {
 			t.Errorf("%q: its beginning is left at the end of what was cut", secret)
 		}
 		quoted, err := json.Marshal(secret)
@@ -99,7 +93,7 @@ func FuzzRedact(f *testing.F) {
 		}
 		written := string(quoted[1 : len(quoted)-1])
 		for _, escaped := range []string{secret, written, strings.ReplaceAll(written, "/", `\/`), url.QueryEscape(secret), url.PathEscape(secret)} {
-			if got := string(s.with().redact([]byte(before+escaped+after), false)); strings.Contains(got, escaped) {
+			if got := string(s.Blank([]byte(before+escaped+after), false)); strings.Contains(got, escaped) {
 				t.Errorf("%q: got %q, which holds %q", secret, got, escaped)
 			}
 		}

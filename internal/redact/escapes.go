@@ -1,4 +1,4 @@
-package send
+package redact
 
 import (
 	"bytes"
@@ -80,7 +80,7 @@ func (r reading) written(at int) int {
 // begun gives the end of a text of some length that was cut, where that is the beginning of a value. An escape may have been cut in two there.
 func (r reading) begun(value string, length int) (spans [][2]int) {
 	for _, plain := range [][]byte{r.plain, finished(r.plain)} {
-		if n := overlap(plain, value); n >= leastSecret {
+		if n := overlap(plain, value); n >= least {
 			spans = append(spans, [2]int{r.written(len(plain) - n), length})
 		}
 	}
