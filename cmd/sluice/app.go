@@ -40,13 +40,15 @@ type App struct {
 	writes    *writes        // nil: there is no database
 	node      *aggregateNode // nil: there is no database
 	delivers  *delivering    // nil: there is no database
-	sending   sync.WaitGroup // what delivers has under way
 	unopened  string         // what an operator should know of secrets that no key opens; ""
 	upstreams *proxy.Upstreams
 	front     *proxy.Front
 	halt      context.CancelCauseFunc // ends every call at once
 	doors     *doors
 	phase     atomic.Int32
+	stop      sync.Once
+	until     time.Time // what is under way at a stop may go on
+	closed    atomic.Bool
 
 	reloading sync.Mutex // one configuration at a time
 	state     atomic.Pointer[configState]
@@ -204,14 +206,26 @@ func (a *App) Run(ctx context.Context) error {
 		watcher.Go(func() { a.database.keep(watch) })
 		watcher.Go(func() { a.writes.keep(watch) })
 		a.node.begin(ctx, !a.database.shared)
-		a.sending.Go(func() { a.delivers.run(watch) })
+		watcher.Go(func() { a.delivers.run(watch) })
 		schedule := &scheduler{db: a.database.DB, set: a.upstreams.Set, start: a.node.runner.Start, log: a.log}
 		watcher.Go(func() { schedule.keep(watch) })
 	}
 	<-ctx.Done()
+	a.stopping()
 	unwatch()
-	watcher.Wait()
+	watcher.Wait() // the listeners are open meanwhile: a receiver that has a delivery in hand may complete it
 	return a.Close()
+}
+
+// stopping says that Sluice stops, to the log and to who asks whether it is ready, and returns until when what is under way may go on.
+func (a *App) stopping() (until time.Time) {
+	a.stop.Do(func() {
+		a.phase.Store(phaseStopping)
+		bound := a.upstreams.Set().Serving.Shutdown
+		a.log.Info("stopping", "wait", bound)
+		a.until = time.Now().Add(bound)
+	})
+	return a.until
 }
 
 // cutAfter is what calls get to end after they were told to.
@@ -219,14 +233,14 @@ const cutAfter = 3 * time.Second
 
 // Close stops as Run does when its context ends. It is for an App that was never run, too; a second Close does nothing.
 func (a *App) Close() error {
-	if a.phase.Swap(phaseStopping) == phaseStopping {
+	if a.closed.Swap(true) {
 		return nil
 	}
 	defer a.logs.flush()
 	a.reloading.Lock() // a reload under way would open what is closed here
 	defer a.reloading.Unlock()
-	bound := a.upstreams.Set().Serving.Shutdown
-	a.log.Info("stopping", "wait", bound)
+	until, least := a.stopping(), min(a.upstreams.Set().Serving.Shutdown, cutAfter) // of which deliveries may have taken much
+	bound := max(time.Until(until), least)
 	ctx, cancel := context.WithTimeout(context.Background(), bound+cutAfter)
 	defer cancel()
 	cut := make(chan struct{})
@@ -242,7 +256,6 @@ func (a *App) Close() error {
 		err = errCut
 	}
 	a.halt(errStopping)
-	a.sending.Wait() // beside the requests, from the beginning on: each has the time that a receiver gets
 	if a.data != nil {
 		a.data.save(a.upstreams)
 	}

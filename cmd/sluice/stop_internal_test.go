@@ -95,6 +95,8 @@ func TestStopWaitsForDeliveries(t *testing.T) {
 		<-enough
 	}))
 	t.Cleanup(sink.Close)
+	free := sync.OnceFunc(func() { close(enough) })
+	t.Cleanup(free)
 	r := newRig(t, plainConfig+"triggers: {allow_networks: [127.0.0.0/8]}\n", teamdynamix.Options{})
 	r.data = storetest.SQLite(t).Dir
 	d := &desk{t: t, args: []string{"--config", r.folder, "--data", r.data}}
@@ -112,7 +114,10 @@ func TestStopWaitsForDeliveries(t *testing.T) {
 		t.Fatalf("Run: got %v before the receiver has answered", err)
 	default:
 	}
-	close(enough)
+	if got := r.ask("POST", r.url("main", "/beta/trigger-invocations/nobody/complete"), `{"secret":"x","output":{}}`); got.status != http.StatusBadRequest {
+		t.Errorf("a receiver that completes: got %d %s, want an answer", got.status, got.body)
+	}
+	free()
 	if err := <-r.ended; err != nil {
 		t.Errorf("Run: got %v, want nil", err)
 	}
