@@ -98,7 +98,7 @@ type newInvocation struct {
 	seq              int64 // of the event; 0 of a test
 	test             bool
 	content          any
-	fault            string // why it is dead from the beginning; ""
+	dead             string // why it is, from the beginning; ""
 }
 
 // filteredOut is an event that a subscription's filter did not let through.
@@ -110,7 +110,7 @@ type filteredOut struct {
 }
 
 // routeAll makes an invocation for each subscription that an event goes to, and leaves a trace of those whose filter it did not pass. Where the filter
-// failed the invocation is dead: what nobody knows to be unwanted is kept, and sent when an operator says so.
+// failed the invocation is dead: what nobody knows to be unwanted is kept, and sent when an operator says so of that one.
 func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 	routes, err := db.router.at(ctx, t)
 	if err != nil || len(routes) == 0 {
@@ -132,7 +132,7 @@ func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 			}
 			n := newInvocation{id: invocationID(e.ID, route.subscription), subscription: route.subscription, event: e.Event, seq: e.Seq}
 			if failed != nil {
-				n.fault = "whether it passes the filter is not known: " + failed.Error()
+				n.dead = triggers.Undecided + failed.Error()
 			}
 			made = append(made, n)
 		}
@@ -172,11 +172,11 @@ func (db *DB) keepInvocations(ctx context.Context, t tx, made []newInvocation) e
 			data = string(n.event.Data)
 		}
 		state, completed := triggers.Waiting, int64(0)
-		if n.fault != "" {
+		if n.dead != "" {
 			state, completed = triggers.Dead, at
 		}
 		return []any{number, n.id, n.subscription, n.event.Type, n.event.Subject, n.seq, bit(n.test), data, n.content,
-			string(state), int64(0), int64(0), atOnce, at, completed, int64(0), clean(n.fault), nil, ""}
+			string(state), int64(0), int64(0), atOnce, at, completed, int64(0), clean(n.dead), nil, ""}
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 // Replay sends invocations again that a query asks for, dead ones and done ones, and of those that it names by their ids those too that were tried
 // and wait for their next time; each keeps its id and the record of its attempts. It returns how many those are. It is a transaction for each
 // thousand, in the order of their numbers, and takes each once, though one that was sent again may be over before the last is reached; what is made
-// meanwhile is not taken. An error comes with how many are sent again all the same.
+// meanwhile is not taken, nor what was made dead because its filter failed, unless by its id. An error comes with how many are sent again all the same.
 func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
 	const what = "replay invocations"
 	over := overOf(q)
@@ -21,6 +21,9 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 	named := len(q.IDs) > 0 && len(q.States) == 0
 	q.States = nil
 	asked, args := conditions(q)
+	if len(q.IDs) == 0 { // nobody has said of these that their receiver may see them
+		asked, args = asked+" AND i.reason NOT LIKE ?", append(args, triggers.Undecided+"%")
+	}
 	state := "COALESCE(i.state, '') IN (" + marks(len(over)) + ")" // COALESCE: as in Settle
 	if named {
 		state = "(" + state + " OR COALESCE(i.state, '') = 'waiting' AND i.tries > 0)"

@@ -24,8 +24,8 @@ const mostSpared = 5
 
 // Schedule is the retry policy: pure, so that one table tests it. tries are the attempts so far, with the one that failed; born is when the
 // invocation was made, or replayed; span is for how long it is tried. chance, from 0 to 1, spreads those that failed together over half of
-// the pause. A receiver that says when is obeyed, as far as the span lets; the last attempt is made at the span's end, or later where it was not
-// tried as often as the span allows, or five times, until then.
+// the pause. A receiver that says when is obeyed, as far as the span lets; the last attempt is made at the span's end. One that was not tried until
+// then as often as the span allows, or five times, has the rest of those attempts, in a row.
 func Schedule(now, born time.Time, tries int, err error, span time.Duration, chance float64) Outcome {
 	end := born.Add(span)
 	over := !now.Before(end)
@@ -34,9 +34,11 @@ func Schedule(now, born time.Time, tries int, err error, span time.Duration, cha
 	}
 	pause := pauseAfter(tries)
 	pause = pause/2 + time.Duration(chance*float64(pause/2))
-	pause = max(pause, AfterOf(err))
-	at := now.Add(pause)
-	if !over && at.After(end) {
+	if over {
+		return Outcome{At: now.Add(pause)}
+	}
+	at := now.Add(max(pause, AfterOf(err)))
+	if at.After(end) {
 		at = end
 	}
 	return Outcome{At: at}

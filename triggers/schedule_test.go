@@ -28,7 +28,7 @@ func TestSchedule(t *testing.T) {
 		"not beyond the span":             {71*time.Hour + 30*time.Minute, 40, triggers.RetryAfter(24*time.Hour, broken), 1, 30 * time.Minute},
 		"past the span":                   {72 * time.Hour, 40, broken, 1, -1},
 		"past it, and tried once":         {80 * time.Hour, 1, broken, 1, time.Second},
-		"past it, and the receiver says":  {80 * time.Hour, 4, triggers.RetryAfter(time.Hour, broken), 1, time.Hour},
+		"past it, and the receiver says":  {80 * time.Hour, 4, triggers.RetryAfter(time.Hour, broken), 1, 15625 * time.Millisecond},
 		"past it, and tried five times":   {80 * time.Hour, 5, broken, 1, -1},
 		"for good":                        {0, 1, triggers.Permanent(broken), 1, -1},
 		"many tries do not overflow":      {time.Hour, 1 << 40, broken, 1, time.Hour},

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -58,7 +59,8 @@ func schema(t *testing.T, database store.Options) store.Options {
 // keys make the secrets of invocations.
 func keys() [][]byte { return [][]byte{[]byte("a key for tests")} }
 
-// compile reads the two filters that tests know: $.nothing, which no payload passes, and $.fails, of which nobody knows.
+// compile reads the two filters that tests know: $.nothing, which no payload passes, and $.fails, which lets all through but the first that it is asked
+// of, because it fails.
 func compile(filter string) (store.Predicate, error) {
 	switch filter {
 	case "$.nothing":
@@ -66,7 +68,13 @@ func compile(filter string) (store.Predicate, error) {
 			return false, func() string { return "it selects nothing" }, nil
 		}, nil
 	case "$.fails":
-		return func(any) (bool, func() string, error) { return false, nil, errors.New("too many steps") }, nil
+		var asked atomic.Bool
+		return func(any) (bool, func() string, error) {
+			if !asked.Swap(true) {
+				return false, nil, errors.New("too many steps")
+			}
+			return true, nil, nil
+		}, nil
 	}
 	return nil, errors.New("no test knows it")
 }

@@ -206,11 +206,15 @@ func (n *drain) board() (some []departure) {
 	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 || time.Now().Before(n.pace.quiet) {
 		return nil
 	}
-	for len(some) < most && len(n.ready) > 0 && n.pace.allow() {
+	for len(some) < most && len(n.ready) > 0 {
 		at := n.turnOf()
 		subject := n.ready[at]
+		first := n.queued[subject][0]
+		if !isLate(&n.claim.Subscription, first, n.d.o.Kind(first.Trigger), n.d.now()) && !n.pace.allow() { // what is late costs the receiver nothing
+			break
+		}
 		n.ready = slices.Delete(n.ready, at, at+1)
-		some = append(some, departure{subject, n.queued[subject][0]})
+		some = append(some, departure{subject, first})
 		if n.queued[subject] = n.queued[subject][1:]; len(n.queued[subject]) == 0 {
 			delete(n.queued, subject)
 		}

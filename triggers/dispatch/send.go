@@ -79,8 +79,10 @@ func (d *Dispatcher) call(ctx context.Context, s *triggers.Subscription, batch t
 	var places []int
 	for n, one := range some {
 		delivery := triggers.Delivery{Subscription: s, Invocation: one.invocation, Kind: d.o.Kind(one.invocation.Trigger), Event: one.invocation.Event}
-		err := d.late(s, one.invocation, delivery.Kind)
-		if err == nil {
+		var err error
+		if isLate(s, one.invocation, delivery.Kind, d.now()) {
+			err = tooLate(one.invocation)
+		} else {
 			delivery.Body, err = d.body(s, one.invocation, delivery.Kind)
 		}
 		if err != nil {
@@ -104,13 +106,19 @@ func (d *Dispatcher) call(ctx context.Context, s *triggers.Subscription, batch t
 	return all
 }
 
-// late says that nobody waits any longer for the answer to an invocation, as when its subscription was paused: its receiver is not asked for one that
-// would be refused.
-func (d *Dispatcher) late(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind) error {
-	if kind != triggers.RequestResponse || d.now().Before(i.Created.Add(spanOf(s.ResponseDeadline, defaultDeadline))) {
-		return nil
-	}
-	if i.Reason != "" {
+// isLate tells whether nobody waits any longer for the answer to an invocation, as when its subscription was paused.
+func isLate(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind, now time.Time) bool {
+	return kind == triggers.RequestResponse && !now.Before(deadlineOf(s, i))
+}
+
+// deadlineOf is until when an answer is waited for.
+func deadlineOf(s *triggers.Subscription, i triggers.Invocation) time.Time {
+	return i.Created.Add(spanOf(s.ResponseDeadline, defaultDeadline))
+}
+
+// tooLate says of one that is late why it is not sent: what its receiver says would be refused.
+func tooLate(i triggers.Invocation) error {
+	if i.Tries > 0 {
 		return triggers.Permanent(fmt.Errorf("its deadline is over; the attempt before: %s", i.Reason))
 	}
 	return triggers.Permanent(errors.New("its deadline was over before it could be sent"))
@@ -119,16 +127,12 @@ func (d *Dispatcher) late(s *triggers.Subscription, i triggers.Invocation, kind 
 // failed says what comes of an attempt that did not work.
 func (d *Dispatcher) failed(s *triggers.Subscription, i triggers.Invocation, kind triggers.Kind, err error, now time.Time) triggers.Result {
 	span := spanOf(s.Sluice.RetryFor, defaultRetryFor)
-	if kind == triggers.RequestResponse {
-		deadline := spanOf(s.ResponseDeadline, defaultDeadline)
-		if !now.Before(i.Created.Add(deadline)) { // nobody waits any longer for the answer
-			return triggers.Result{State: triggers.Dead, Reason: err.Error()}
-		}
-		span = min(span, deadline)
-	}
 	next := triggers.Schedule(now, i.Created, i.Tries+1, err, span, d.o.Chance())
-	if next.Dead {
+	if next.Dead || isLate(s, i, kind, now) {
 		return triggers.Result{State: triggers.Dead, Reason: err.Error()}
+	}
+	if end := deadlineOf(s, i); kind == triggers.RequestResponse && next.At.After(end) {
+		next.At = end // when it is dead
 	}
 	return triggers.Result{State: triggers.Waiting, Due: next.At, Reason: err.Error()}
 }
@@ -138,7 +142,6 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 	if err != nil {
 		return d.failed(s, i, kind, err, now)
 	}
-	deadline := spanOf(s.ResponseDeadline, defaultDeadline)
 	if kind != triggers.RequestResponse {
 		return triggers.Result{State: triggers.Done}
 	}
@@ -147,7 +150,7 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		mode = s.HTTP.DispatchMode
 	}
 	if mode == triggers.DispatchAsync || mode == triggers.DispatchDynamic && a.Status == http.StatusAccepted {
-		return triggers.Result{State: triggers.Asked, Deadline: i.Created.Add(deadline)}
+		return triggers.Result{State: triggers.Asked, Deadline: deadlineOf(s, i)}
 	}
 	if a.Cut {
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is longer than an output may be, or it broke off"}
@@ -163,7 +166,7 @@ func (d *Dispatcher) judge(s *triggers.Subscription, i triggers.Invocation, kind
 		return triggers.Result{State: triggers.Dead, Reason: "the answer is no output of the trigger: " + err.Error()}
 	}
 	if a.Hidden {
-		return triggers.Result{State: triggers.Done, Output: output, Reason: "a secret of the subscription or of the invocation was taken out of the output"}
+		return triggers.Result{State: triggers.Done, Output: output, Reason: triggers.SecretHidden}
 	}
 	return triggers.Result{State: triggers.Done, Output: output}
 }

@@ -24,6 +24,7 @@ func testDispatcher() *Dispatcher {
 		},
 		Callback: func(id string) string { return "https://sluice.example/" + id },
 		Chance:   func() float64 { return 1 },
+		Kind:     func(string) triggers.Kind { return triggers.FireAndForget },
 	})
 }
 
@@ -50,7 +51,7 @@ func TestJudge(t *testing.T) {
 		"dynamic, an output":          {triggers.RequestResponse, triggers.DispatchDynamic, good, nil, triggers.Done},
 		"dynamic, an acknowledgement": {triggers.RequestResponse, triggers.DispatchDynamic, triggers.Answer{Status: 202}, nil, triggers.Asked},
 		"an error that may pass":      {triggers.FireAndForget, triggers.DispatchSync, triggers.Answer{Status: 500}, errors.New("status 500"), triggers.Waiting},
-		"an error for good":           {triggers.FireAndForget, triggers.DispatchSync, triggers.Answer{Status: 410}, triggers.Permanent(errors.New("status 410")), triggers.Dead},
+		"an error for good":           {triggers.FireAndForget, triggers.DispatchSync, triggers.Answer{}, triggers.Permanent(errors.New("the event is too large")), triggers.Dead},
 	} {
 		s := &triggers.Subscription{Type: triggers.TypeHTTP, ResponseDeadline: "PT2H", HTTP: &triggers.HTTPConfig{DispatchMode: c.mode}}
 		got := testDispatcher().judge(s, i, c.kind, c.answer, c.err, now)
@@ -236,7 +237,7 @@ func TestOutputHoldsNoSecret(t *testing.T) {
 		output, reason string
 	}{
 		`{"approved":true}`:                   {triggers.Done, `{"approved":true}`, ""},
-		`{"approved":true,"got":"tok 12345"}`: {triggers.Done, `{"approved":true,"got":"tok [redacted]"}`, "a secret of the subscription or of the invocation was taken out of the output"},
+		`{"approved":true,"got":"tok 12345"}`: {triggers.Done, `{"approved":true,"got":"tok [redacted]"}`, triggers.SecretHidden},
 		`{"approved":true,"got":12345}`:       {triggers.Dead, "", "the answer is no JSON, or holds a secret where JSON has no text"},
 		`{"headers":"tok 12345"}`:             {triggers.Dead, "", "the answer is no output of the trigger: approved is missing"},
 		`{"approved":true,`:                   {triggers.Dead, "", "the answer is no JSON in UTF-8, and an output is wanted"},
@@ -263,23 +264,53 @@ func TestLateIsNotSent(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind   triggers.Kind
 		age    time.Duration
+		tries  int
 		before string
 		state  triggers.State
 		reason string
 	}{
-		"in time":           {triggers.RequestResponse, 59 * time.Second, "", triggers.Done, ""},
-		"late":              {triggers.RequestResponse, time.Minute, "", triggers.Dead, "its deadline was over before it could be sent"},
-		"late, and tried":   {triggers.RequestResponse, time.Hour, "status 500", triggers.Dead, "its deadline is over; the attempt before: status 500"},
-		"nobody waits ever": {triggers.FireAndForget, time.Hour, "", triggers.Done, ""},
+		"in time":            {triggers.RequestResponse, 59 * time.Second, 0, "", triggers.Done, ""},
+		"late":               {triggers.RequestResponse, time.Minute, 0, "", triggers.Dead, "its deadline was over before it could be sent"},
+		"late, and tried":    {triggers.RequestResponse, time.Hour, 1, "status 500", triggers.Dead, "its deadline is over; the attempt before: status 500"},
+		"late, and replayed": {triggers.RequestResponse, time.Hour, 0, "replayed", triggers.Dead, "its deadline was over before it could be sent"},
+		"nobody waits ever":  {triggers.FireAndForget, time.Hour, 0, "", triggers.Done, ""},
 	} {
 		d := testDispatcher()
 		d.o.Sender, d.o.Check = says(`{}`), func(string, json.RawMessage) error { return nil }
 		d.o.Kind = func(string) triggers.Kind { return c.kind }
 		s := &triggers.Subscription{Type: triggers.TypeHTTP, ResponseDeadline: "PT1M", HTTP: &triggers.HTTPConfig{DispatchMode: triggers.DispatchSync}}
-		i := triggers.Invocation{ID: "i", Trigger: "t", Created: d.now().Add(-c.age), Reason: c.before, Event: triggers.Event{Data: []byte(`{"x":1}`)}}
+		i := triggers.Invocation{ID: "i", Trigger: "t", Created: d.now().Add(-c.age), Tries: c.tries, Reason: c.before, Event: triggers.Event{Data: []byte(`{"x":1}`)}}
 		got := d.send(t.Context(), s, nil, []departure{{"=x", i}})[0]
 		if got.result.State != c.state || got.result.Reason != c.reason || got.unsent != (c.state == triggers.Dead) {
 			t.Errorf("%s: got it %s (%s), unsent %t, want it %s (%s)", name, got.result.State, got.result.Reason, got.unsent, c.state, c.reason)
+		}
+	}
+}
+
+// What is late costs its receiver nothing, and so it does not wait for its turn at a rate; what waits for an answer is tried until its deadline.
+func TestLateWaitsForNothing(t *testing.T) {
+	t.Parallel()
+	d := testDispatcher()
+	d.o.Kind = func(string) triggers.Kind { return triggers.RequestResponse }
+	s := triggers.Subscription{Sluice: triggers.Extension{RatePerSecond: 0.001}}
+	n := d.drainOf(triggers.Claim{Subscription: s}, time.Now())
+	for seq, age := range []time.Duration{2 * time.Hour, 0, 2 * time.Hour, 0} {
+		subject := fmt.Sprint("=", seq)
+		n.queued[subject], n.ready = []triggers.Invocation{{Seq: int64(seq), Created: d.now().Add(-age)}}, append(n.ready, subject)
+	}
+	var went []string
+	for some := n.board(); len(some) > 0; some = n.board() {
+		went = append(went, some[0].subject)
+	}
+	if got := fmt.Sprint(went); got != "[=0 =1 =2]" {
+		t.Errorf("got %s sent, want the two that are late and one at the rate", got)
+	}
+	now := time.Now()
+	i := triggers.Invocation{Created: now.Add(-30 * time.Minute)}
+	for after, want := range map[time.Duration]time.Duration{24 * time.Hour: 30 * time.Minute, time.Minute: time.Minute} {
+		got := d.judge(&s, i, triggers.RequestResponse, triggers.Answer{}, triggers.RetryAfter(after, errors.New("status 429")), now)
+		if got.State != triggers.Waiting || got.Due.Sub(now) != want {
+			t.Errorf("asked to wait for %s: got it %s, again in %s, want it in %s", after, got.State, got.Due.Sub(now), want)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (f *Filter) Definite() bool { return f.path.definite }
 
 // Match tells whether the filter lets doc pass: its path is there and is neither null nor false, or gives a list that is not empty.
 // A path that is not there is no error. An error is one of evaluation: too many steps, or a function or operator that cannot take
-// the value that it met; such an event does not match.
+// the value that it met; such an event does not match. What is ErrSteps says nothing of whether it would.
 func (f *Filter) Match(doc any) (bool, error) {
 	e := begin(doc)
 	defer e.end()
