@@ -46,9 +46,12 @@ type App struct {
 	halt      context.CancelCauseFunc // ends every call at once
 	doors     *doors
 	phase     atomic.Int32
-	stop      sync.Once
-	until     time.Time // what is under way at a stop may go on
-	closed    atomic.Bool
+
+	stop   sync.Once
+	until  time.Time     // what is under way may go on
+	timer  *time.Timer   // cuts it then
+	cut    chan struct{} // closed: it was
+	closed atomic.Bool
 
 	reloading sync.Mutex // one configuration at a time
 	state     atomic.Pointer[configState]
@@ -185,11 +188,12 @@ var errStopping = fault.New("front", http.StatusServiceUnavailable, "stopping", 
 // errCut tells that a stop did not end in time.
 var errCut = errors.New("requests were cut, because they took longer than limits.shutdown")
 
-// Run answers requests until ctx ends, and then stops: nothing new is accepted, what is under way (held requests too) finishes within
-// limits.shutdown, the rest is cut and makes Run return an error. Files are watched meanwhile.
+// Run answers requests until ctx ends, and then stops: deliveries that receivers have in hand end, then nothing new is accepted, what is under way (held
+// requests too) finishes within limits.shutdown, the rest is cut and makes Run return an error. Files are watched meanwhile.
 func (a *App) Run(ctx context.Context) error {
 	watch, unwatch := context.WithCancel(ctx)
-	var watcher sync.WaitGroup
+	keep, unkeep := context.WithCancel(context.WithoutCancel(ctx))
+	var watcher, sending, keeping sync.WaitGroup
 	a.doors.serve()
 	a.phase.Store(phaseServing)
 	for _, name := range a.listenerNames() {
@@ -204,64 +208,74 @@ func (a *App) Run(ctx context.Context) error {
 		a.log.Info("the database is open", "database", a.database.Where())
 		a.database.back = a.node.keepUp
 		watcher.Go(func() { a.database.keep(watch) })
-		watcher.Go(func() { a.writes.keep(watch) })
+		keeping.Go(func() { a.writes.keep(keep) })
 		a.node.begin(ctx, !a.database.shared)
-		watcher.Go(func() { a.delivers.run(watch) })
+		sending.Go(func() { a.delivers.run(watch) })
 		schedule := &scheduler{db: a.database.DB, set: a.upstreams.Set, start: a.node.runner.Start, log: a.log}
 		watcher.Go(func() { schedule.keep(watch) })
 	}
 	<-ctx.Done()
 	a.stopping()
 	unwatch()
-	watcher.Wait() // the listeners are open meanwhile: a receiver that has a delivery in hand may complete it
-	return a.Close()
+	watcher.Wait()
+	return a.close(&sending, func() { unkeep(); keeping.Wait() })
 }
 
-// stopping says that Sluice stops, to the log and to who asks whether it is ready, and returns until when what is under way may go on.
-func (a *App) stopping() (until time.Time) {
+// stopping says that Sluice stops, to the log and to who asks whether it is ready, and has what is under way cut when its time is over.
+func (a *App) stopping() {
 	a.stop.Do(func() {
 		a.phase.Store(phaseStopping)
 		bound := a.upstreams.Set().Serving.Shutdown
 		a.log.Info("stopping", "wait", bound)
-		a.until = time.Now().Add(bound)
+		a.until, a.cut = time.Now().Add(bound), make(chan struct{})
+		a.timer = time.AfterFunc(bound, func() {
+			defer close(a.cut)
+			a.halt(errStopping)
+		})
 	})
-	return a.until
 }
 
-// cutAfter is what calls get to end after they were told to.
-const cutAfter = 3 * time.Second
+const (
+	// cutAfter is what calls get to end after they were told to, and what they have at least before that when deliveries have taken long.
+	cutAfter = 3 * time.Second
+	// sendFor is how long the listeners stay open for who completes a delivery: what one takes, and the keeping of it.
+	sendFor = 16 * time.Second
+)
 
-// Close stops as Run does when its context ends. It is for an App that was never run, too; a second Close does nothing.
-func (a *App) Close() error {
+// Close stops as Run does when its context ends. It is for an App that is not run; a second Close does nothing.
+func (a *App) Close() error { return a.close(&sync.WaitGroup{}, func() {}) }
+
+// close stops what is under way: deliveries, and requests, after which unkeep is called to end what those have left to do.
+func (a *App) close(sending *sync.WaitGroup, unkeep func()) error {
 	if a.closed.Swap(true) {
 		return nil
 	}
+	a.stopping()
 	defer a.logs.flush()
 	a.reloading.Lock() // a reload under way would open what is closed here
 	defer a.reloading.Unlock()
-	until, least := a.stopping(), min(a.upstreams.Set().Serving.Shutdown, cutAfter) // of which deliveries may have taken much
-	bound := max(time.Until(until), least)
-	ctx, cancel := context.WithTimeout(context.Background(), bound+cutAfter)
+	ctx, cancel := context.WithDeadline(context.Background(), a.until.Add(cutAfter))
 	defer cancel()
-	cut := make(chan struct{})
-	timer := time.AfterFunc(bound, func() {
-		defer close(cut)
-		a.halt(errStopping)
-	})
-	a.node.leave(ctx)
+	var leaving sync.WaitGroup
+	leaving.Go(func() { a.node.leave(ctx) })
+	// A receiver that has a delivery in hand may complete it meanwhile.
+	within(min(sendFor, time.Until(a.until)-cutAfter), sending)
 	err := a.doors.close(ctx, false)
+	leaving.Wait()
 	a.doors.leaving.Wait()
-	if !timer.Stop() {
-		<-cut
+	if !a.timer.Stop() {
+		<-a.cut
 		err = errCut
 	}
 	a.halt(errStopping)
+	sending.Wait()
+	unkeep()
 	if a.data != nil {
 		a.data.save(a.upstreams)
 	}
 	a.upstreams.Close()
 	a.release()
-	a.tracing.close(ctx)
+	a.tracing.close(context.Background())
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()
 	_ = a.doors.close(last, true) // nobody's data: a scrape under way may be cut
@@ -271,6 +285,18 @@ func (a *App) Close() error {
 	}
 	a.log.Info("stopped")
 	return nil
+}
+
+// within waits for a group, and no longer than a while.
+func within(most time.Duration, group *sync.WaitGroup) {
+	over := make(chan struct{})
+	go func() { group.Wait(); close(over) }()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
+	}
 }
 
 // faultsOf are the faults of a refused configuration, whatever refused it.

@@ -12,7 +12,7 @@ func serveCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the proxy until it is told to stop",
-		Long: `Run the proxy. SIGTERM or Ctrl-C stops it: requests under way finish within limits.shutdown. SIGHUP, a changed file and
+		Long: `Run the proxy. SIGTERM or Ctrl-C stops it: deliveries and requests under way finish within limits.shutdown. SIGHUP, a changed file and
 POST /-/reload on the admin listener read the configuration again; a faulty one is refused and the old one stays. With --data
 a restart knows what the vendors' limits had left, and what was read is kept in SQLite, in that folder, for this process alone; where
 the configuration says database, several processes share a PostgreSQL instead.`,
