@@ -161,7 +161,7 @@ func (db *DB) passing(ctx context.Context, t tx, some []triggers.Subscription, d
 
 // Complete takes the answer of a receiver to an invocation that waits for one, or that is being sent: a quick receiver completes before what it
 // answered is kept, and even before it answers. check looks at the output before it is kept. ErrNone: there is no such invocation; ErrSecret: it
-// has another secret; ErrOver: it is completed, or waits no more. Whoever is refused has only read: nobody need be known to ask, and SQLite has one
+// has another secret; ErrOver: it is completed, or waits no more; ErrUnclean: the output holds the secret and cannot be kept without it. Whoever is refused has only read: nobody need be known to ask, and SQLite has one
 // writer.
 func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error {
 	err := db.read("complete invocation "+id, func(t tx) error {
@@ -179,7 +179,7 @@ func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMe
 		if err != nil {
 			return err
 		}
-		return db.keepAnswer(ctx, t, one, answer{secret, output, fault}, whole)
+		return db.keepAnswer(ctx, t, one, answer{output, fault}, whole)
 	})
 	if err == nil {
 		db.wake.tell()
@@ -211,7 +211,6 @@ func (db *DB) awaited(ctx context.Context, t tx, id, secret string) (one trigger
 
 // answer is what an invocation is completed with.
 type answer struct {
-	secret string
 	output json.RawMessage
 	fault  string
 }
@@ -222,13 +221,16 @@ func (db *DB) keepAnswer(ctx context.Context, t tx, one triggers.Invocation, a a
 	if err != nil {
 		return err
 	}
-	hidden, reason := redact.Secrets{a.secret}, ""
-	output := json.RawMessage(hidden.Blank(a.output, false))
+	secrets, reason := redact.Secrets(db.secretsOf(one.ID)), ""
+	output := json.RawMessage(secrets.Blank(a.output, false))
 	if !bytes.Equal(output, a.output) {
 		reason = triggers.SecretHidden
+		if !json.Valid(output) { // it stood behind half of an escape
+			return triggers.ErrUnclean
+		}
 	}
 	n, err := t.exec(ctx, "UPDATE invocations SET state = 'done', completed = ?, output = ?, fault = ?, reason = ? WHERE id = ? AND state IN ('asked', 'waiting')",
-		micros(now), textOrNull(output), clean(string(hidden.Blank([]byte(a.fault), false))), reason, one.ID)
+		micros(now), textOrNull(output), clean(string(secrets.Blank([]byte(a.fault), false))), reason, one.ID)
 	switch {
 	case err != nil:
 		return err

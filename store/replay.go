@@ -11,7 +11,7 @@ import (
 // Replay sends invocations again that a query asks for, dead ones and done ones, and of those that it names by their ids those too that were tried
 // and wait for their next time; each keeps its id and the record of its attempts. It returns how many those are. It is a transaction for each
 // thousand, in the order of their numbers, and takes each once, though one that was sent again may be over before the last is reached; what is made
-// meanwhile is not taken, nor what was made dead because its filter failed, unless by its id. An error comes with how many are sent again all the same.
+// meanwhile is not taken, nor what was made dead because its filter failed, unless by its id or asked for. An error comes with how many are sent again all the same.
 func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
 	const what = "replay invocations"
 	over := overOf(q)
@@ -21,8 +21,8 @@ func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err
 	named := len(q.IDs) > 0 && len(q.States) == 0
 	q.States = nil
 	asked, args := conditions(q)
-	if len(q.IDs) == 0 { // nobody has said of these that their receiver may see them
-		asked, args = asked+" AND i.reason NOT LIKE ?", append(args, triggers.Undecided+"%")
+	if len(q.IDs) == 0 && !q.Undecided { // nobody has said of these that their receiver may see them
+		asked, args = asked+" AND i.reason NOT LIKE ?", append(args, isUndecided)
 	}
 	state := "COALESCE(i.state, '') IN (" + marks(len(over)) + ")" // COALESCE: as in Settle
 	if named {
@@ -119,12 +119,21 @@ func hurry(ctx context.Context, t tx, some []any) error {
 	return nil
 }
 
-// Orphans are how many of what Replay would send again belong to subscriptions that are gone.
-func (db *DB) Orphans(ctx context.Context, q triggers.Query) (n int64, err error) {
+// LeftOut counts what Replay has left out of a query that names no ids: what belongs to subscriptions that are gone, and what is dead because its
+// filter failed.
+func (db *DB) LeftOut(ctx context.Context, q triggers.Query) (orphans, undecided int64, err error) {
 	where, args := conditions(q)
+	const subscribed = "EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = i.subscription)"
 	err = db.read("count invocations", func(t tx) error {
-		return t.one(ctx, `SELECT count(*) FROM invocations i WHERE `+where+` AND i.state IN ('dead', 'done') AND NOT EXISTS
-			(SELECT 1 FROM subscriptions s WHERE s.id = i.subscription)`, args, &n)
+		err := t.one(ctx, "SELECT count(*) FROM invocations i WHERE "+where+" AND i.state IN ('dead', 'done') AND NOT "+subscribed, args, &orphans)
+		if err != nil {
+			return err
+		}
+		return t.one(ctx, "SELECT count(*) FROM invocations i WHERE "+where+" AND i.state = 'dead' AND i.reason LIKE ? AND "+subscribed,
+			append(slices.Clip(args), isUndecided), &undecided)
 	})
-	return n, err
+	return orphans, undecided, err
 }
+
+// isUndecided is like the reasons of what is dead because its filter failed.
+const isUndecided = triggers.Undecided + "%"

@@ -33,13 +33,22 @@ func (db *DB) giveSecrets(all []triggers.Invocation) {
 	}
 }
 
-// isSecret tells whether a secret is one of an invocation, by any key.
+// secretsOf are an invocation's secrets by all keys, any of which it may have been sent with.
+func (db *DB) secretsOf(id string) (all []string) {
+	if db.keys == nil {
+		return nil
+	}
+	for _, key := range db.keys() {
+		all = append(all, secretOf(key, id))
+	}
+	return all
+}
+
+// isSecret tells whether a secret is one of an invocation.
 func (db *DB) isSecret(secret, id string) bool {
 	right := 0
-	if db.keys != nil {
-		for _, key := range db.keys() {
-			right |= subtle.ConstantTimeCompare([]byte(secret), []byte(secretOf(key, id)))
-		}
+	for _, one := range db.secretsOf(id) {
+		right |= subtle.ConstantTimeCompare([]byte(secret), []byte(one))
 	}
 	return right == 1
 }

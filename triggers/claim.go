@@ -48,8 +48,9 @@ type Stuck struct {
 
 // What a caller of a store may want to tell apart.
 var (
-	ErrLost   = errors.New("another delivers to the subscription by now, or it has changed")
-	ErrSecret = errors.New("the secret is another one")
-	ErrOver   = errors.New("the invocation is completed already, or its time is over")
-	ErrKey    = errors.New("no key opens the subscription's secrets: put back the one that sealed them, or delete the subscription and make it anew")
+	ErrLost    = errors.New("another delivers to the subscription by now, or it has changed")
+	ErrSecret  = errors.New("the secret is another one")
+	ErrUnclean = errors.New("the output holds the invocation's secret where it cannot be taken out")
+	ErrOver    = errors.New("the invocation is completed already, or its time is over")
+	ErrKey     = errors.New("no key opens the subscription's secrets: put back the one that sealed them, or delete the subscription and make it anew")
 )

@@ -10,6 +10,7 @@ type Query struct {
 	States       []State
 	Event        int64     // the number of its event in the outbox
 	Real         bool      // no tests
+	Undecided    bool      // of a replay: with what is dead because its filter failed
 	After        time.Time // created at or after
 	Before       time.Time // created before
 	Beyond       int64     // with a higher Seq

@@ -29,7 +29,7 @@ const mostSpared = 5
 func Schedule(now, born time.Time, tries int, err error, span time.Duration, chance float64) Outcome {
 	end := born.Add(span)
 	over := !now.Before(end)
-	if IsPermanent(err) || over && tries >= spared(span) {
+	if IsPermanent(err) || over && tries >= attemptsIn(span) {
 		return Outcome{Dead: true}
 	}
 	pause := pauseAfter(tries)
@@ -48,8 +48,8 @@ func pauseAfter(tries int) time.Duration {
 	return time.Duration(min(float64(mostPause), float64(firstPause)*math.Pow(growth, float64(max(0, tries-1)))))
 }
 
-// spared is how many attempts a span has, the first and that at its end among them, and mostSpared at the most.
-func spared(span time.Duration) int {
+// attemptsIn is how many attempts fit into a span, the first and that at its end among them, and mostSpared at the most.
+func attemptsIn(span time.Duration) int {
 	n := 2
 	for at := pauseAfter(1); at < span && n < mostSpared; n++ {
 		at += pauseAfter(n)

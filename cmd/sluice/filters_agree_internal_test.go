@@ -79,6 +79,9 @@ func TestFilterThatFailsKeeps(t *testing.T) {
 		if len(all) != c.kept || c.kept > 0 && (all[0].State != triggers.Dead || !strings.HasPrefix(all[0].Reason, triggers.Undecided+"the filter needs more than")) {
 			t.Errorf("%s: got %+v, want %d, dead for that reason", name, all, c.kept)
 		}
+		if got := d.do("", exitOK, "invocations", "replay", "--subscription", name, "--dead"); strings.Contains(got, "1 left out: their filter failed") != (c.kept == 1) || !strings.HasPrefix(got, "0 invocations") {
+			t.Errorf("%s: got %s, want %d left out", name, got, c.kept)
+		}
 	}
 }
 

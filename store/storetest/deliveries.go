@@ -310,8 +310,13 @@ func testCompletionHoldsNoSecret(t *testing.T, b *bench) {
 	ctx := t.Context()
 	b.subscribe("s")
 	b.tell("a1", "b1")
-	_, all := b.waiting(b.claimDeliveries("s"))
+	c := b.claimDeliveries("s")
+	_, all := b.waiting(c)
+	b.settle(c, triggers.Result{Seq: all[1].Seq, State: triggers.Waiting, Due: b.clock().Add(time.Minute), Reason: "status 500"})
 	fine := func(triggers.Invocation) error { return nil }
+	if err := b.db.Complete(ctx, all[0].ID, all[0].Secret, []byte(`{"got":"\u000`+all[0].Secret+`"}`), "", fine); !errors.Is(err, triggers.ErrUnclean) {
+		t.Errorf("behind half of an escape: got %v, want %v", err, triggers.ErrUnclean)
+	}
 	escaped := ""
 	for _, c := range []byte(all[0].Secret) {
 		escaped += fmt.Sprintf(`\u%04x`, c)

@@ -139,6 +139,9 @@ func testFailedFilter(t *testing.T, b *bench) {
 	if n, err := b.db.Replay(ctx, triggers.Query{Subscription: "s", Real: true}); err != nil || n != 0 {
 		t.Errorf("replay all: got %d, %v, want none", n, err)
 	}
+	if orphans, n, err := b.db.LeftOut(ctx, triggers.Query{Subscription: "s", Real: true}); err != nil || orphans != 0 || n != 1 {
+		t.Errorf("left out: got %d and %d, %v, want the one that nobody knows of", orphans, n, err)
+	}
 	if n, err := b.db.Replay(ctx, triggers.Query{IDs: []string{first}}); err != nil || n != 1 {
 		t.Errorf("replay: got %d, %v, want 1", n, err)
 	}
@@ -149,8 +152,12 @@ func testFailedFilter(t *testing.T, b *bench) {
 
 // testUnreadFilter: it is the same where a filter cannot be read, but for all.
 func testUnreadFilter(t *testing.T, b *bench) {
-	if _, claim := b.undecided("$.of(a newer Sluice)", "it cannot be read: no test knows it"); len(b.next(claim, 2)) != 0 {
+	_, claim := b.undecided("$.of(a newer Sluice)", "it cannot be read: no test knows it")
+	if len(b.next(claim, 2)) != 0 {
 		t.Error("got some due, want none")
+	}
+	if n, err := b.db.Replay(t.Context(), triggers.Query{Subscription: "s", Real: true, Undecided: true}); err != nil || n != 2 || len(b.next(claim, 3)) != 2 {
+		t.Errorf("replay of what is undecided: got %d, %v, want both", n, err)
 	}
 }
 

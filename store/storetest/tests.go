@@ -88,7 +88,7 @@ func testOrphans(t *testing.T, b *bench) {
 		"of another":    {triggers.Query{Subscription: "s", States: dead}, 0},
 		"later":         {triggers.Query{States: dead, After: b.clock().Add(time.Second)}, 0},
 	} {
-		if n, err := b.db.Orphans(ctx, c.q); err != nil || n != c.want {
+		if n, _, err := b.db.LeftOut(ctx, c.q); err != nil || n != c.want {
 			t.Errorf("%s: got %d, %v, want %d", name, n, err, c.want)
 		}
 	}

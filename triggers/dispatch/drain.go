@@ -203,16 +203,17 @@ func (n *drain) board() (some []departure) {
 	if n.batch != nil && !n.probe {
 		most = n.batch.Most()
 	}
-	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 || time.Now().Before(n.pace.quiet) {
+	if n.probe && n.flying+len(n.unsettled)+len(n.settling) > 0 {
 		return nil
 	}
+	quiet := time.Now().Before(n.pace.quiet)
 	for len(some) < most && len(n.ready) > 0 {
-		at := n.turnOf()
-		subject := n.ready[at]
-		first := n.queued[subject][0]
-		if !isLate(&n.claim.Subscription, first, n.d.o.Kind(first.Trigger), n.d.now()) && !n.pace.allow() { // what is late costs the receiver nothing
+		at, late := n.turnOf()
+		if !late && (quiet || !n.pace.allow()) {
 			break
 		}
+		subject := n.ready[at]
+		first := n.queued[subject][0]
 		n.ready = slices.Delete(n.ready, at, at+1)
 		some = append(some, departure{subject, first})
 		if n.queued[subject] = n.queued[subject][1:]; len(n.queued[subject]) == 0 {
@@ -223,14 +224,21 @@ func (n *drain) board() (some []departure) {
 	return some
 }
 
-// turnOf is whose turn it is among those that are ready. A probe is of what was never tried, if there is any: what has failed before may fail for
-// its own sake.
-func (n *drain) turnOf() int {
+// turnOf is whose turn it is among those that are ready: of one that is late before all, since its receiver hears nothing of it. A probe is of what was
+// never tried, if there is any: what has failed before may fail for its own sake.
+func (n *drain) turnOf() (at int, late bool) {
+	s, now := &n.claim.Subscription, n.d.now()
+	if kind := n.d.o.Kind(s.TriggerID); kind == triggers.RequestResponse {
+		at = slices.IndexFunc(n.ready, func(subject string) bool { return isLate(s, n.queued[subject][0], kind, now) })
+		if at >= 0 {
+			return at, true
+		}
+	}
 	if n.probe {
 		fresh := slices.IndexFunc(n.ready, func(subject string) bool { return n.queued[subject][0].Tries == 0 })
-		return max(0, fresh)
+		return max(0, fresh), false
 	}
-	return 0
+	return 0, false
 }
 
 // await waits for something to do: a landing, something due, a settling that begins or ends, or a heartbeat.

@@ -131,10 +131,24 @@ func (d *Dispatcher) failed(s *triggers.Subscription, i triggers.Invocation, kin
 	if next.Dead || isLate(s, i, kind, now) {
 		return triggers.Result{State: triggers.Dead, Reason: err.Error()}
 	}
-	if end := deadlineOf(s, i); kind == triggers.RequestResponse && next.At.After(end) {
-		next.At = end // when it is dead
+	if kind == triggers.RequestResponse {
+		next.At = inTime(now, next.At, deadlineOf(s, i))
 	}
 	return triggers.Result{State: triggers.Waiting, Due: next.At, Reason: err.Error()}
+}
+
+// lastCall is how long before a deadline the last attempt is made, so that an answer to it comes in time.
+const lastCall = 15 * time.Second
+
+// inTime is at, or the last time before a deadline to try, or that deadline, when it is dead, where it is too late for that.
+func inTime(now, at, deadline time.Time) time.Time {
+	switch last := deadline.Add(-lastCall); {
+	case now.Before(last) && at.After(last):
+		return last
+	case at.After(deadline):
+		return deadline
+	}
+	return at
 }
 
 // judge says what comes of an answer.

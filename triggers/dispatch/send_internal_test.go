@@ -302,12 +302,17 @@ func TestLateWaitsForNothing(t *testing.T) {
 	for some := n.board(); len(some) > 0; some = n.board() {
 		went = append(went, some[0].subject)
 	}
-	if got := fmt.Sprint(went); got != "[=0 =1 =2]" {
+	if got := fmt.Sprint(went); got != "[=0 =2 =1]" {
 		t.Errorf("got %s sent, want the two that are late and one at the rate", got)
+	}
+	n.pace.quiet = time.Now().Add(time.Hour)
+	n.queued["=4"], n.ready = []triggers.Invocation{{Seq: 4, Created: d.now().Add(-2 * time.Hour)}}, append(n.ready, "=4")
+	if some := n.board(); len(some) != 1 || some[0].subject != "=4" {
+		t.Errorf("while the receiver wants quiet: got %+v, want the one that is late", some)
 	}
 	now := time.Now()
 	i := triggers.Invocation{Created: now.Add(-30 * time.Minute)}
-	for after, want := range map[time.Duration]time.Duration{24 * time.Hour: 30 * time.Minute, time.Minute: time.Minute} {
+	for after, want := range map[time.Duration]time.Duration{24 * time.Hour: 30*time.Minute - lastCall, time.Minute: time.Minute} {
 		got := d.judge(&s, i, triggers.RequestResponse, triggers.Answer{}, triggers.RetryAfter(after, errors.New("status 429")), now)
 		if got.State != triggers.Waiting || got.Due.Sub(now) != want {
 			t.Errorf("asked to wait for %s: got it %s, again in %s, want it in %s", after, got.State, got.Due.Sub(now), want)

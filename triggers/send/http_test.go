@@ -152,6 +152,9 @@ func TestSubscriptionsThatCannotBeUsed(t *testing.T) {
 		"letters, digits and . _ -": func(b *triggers.Subscription) {
 			b.Sluice.Destination = &triggers.Destination{Kafka: &triggers.KafkaTopic{Brokers: []string{"a:9092"}, Topic: "a b"}}
 		},
+		"neither . nor .. alone": func(b *triggers.Subscription) {
+			b.Sluice.Destination = &triggers.Destination{Kafka: &triggers.KafkaTopic{Brokers: []string{"a:9092"}, Topic: ".."}}
+		},
 		"amqp.address: it has": func(b *triggers.Subscription) {
 			b.Sluice.Destination = &triggers.Destination{AMQP: &triggers.AMQPNode{URL: "amqp://a", Address: "/queue/a\r\nb"}}
 		},

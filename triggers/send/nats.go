@@ -65,8 +65,8 @@ const mostSubject = 256
 // natsSubject is what one publishes to, as https://docs.nats.io/nats-concepts/subjects has it.
 var natsSubject = regexp.MustCompile(`^[^\s\pC\pZ.*>]+(\.[^\s\pC\pZ.*>]+)*$`)
 
-// servers are the subjects by which a server is managed.
-var servers = regexp.MustCompile(`^\$(JS|SYS)(\.|$)`)
+// serversOwn are the subjects by which a server is managed.
+var serversOwn = regexp.MustCompile(`^\$(JS|SYS)(\.|$)`)
 
 func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	u, err := parse(to.URL, "nats", "tls")
@@ -76,7 +76,7 @@ func newNATS(o Options, g guard, to *triggers.NATSSubject) (*jetStream, error) {
 	if to.Subject == "" {
 		return nil, errors.New("sluice.destination.nats.subject is missing")
 	}
-	if !natsSubject.MatchString(to.Subject) || servers.MatchString(to.Subject) || len(to.Subject) > mostSubject {
+	if !natsSubject.MatchString(to.Subject) || serversOwn.MatchString(to.Subject) || len(to.Subject) > mostSubject {
 		return nil, fmt.Errorf("sluice.destination.nats.subject: write words with dots between them, %d bytes at the most, without blanks, * and >, and neither $JS "+
 			"nor $SYS at the beginning, which are the server's own", mostSubject)
 	}

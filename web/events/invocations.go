@@ -280,6 +280,8 @@ func (a *API) completeInvocation(v *visit) error {
 		return refuse(http.StatusForbidden, "wrong_secret", "The server understood the request but refuses to authorize it: the secret is not that of the invocation.")
 	case errors.Is(err, aggregation.ErrNone):
 		return bad("there is no such invocation")
+	case errors.Is(err, triggers.ErrUnclean):
+		return bad("output holds the invocation's secret where it cannot be taken out; leave it out")
 	case errors.Is(err, triggers.ErrOver):
 		return bad("the invocation is completed already, waits for no answer, or its deadline is over")
 	case err == nil:

@@ -148,7 +148,7 @@ func TestInvocationIsReplayed(t *testing.T) {
 	}
 	h.store.invocations[0].State = triggers.Done
 	h.ask(http.MethodPost, at+"replay", `{"subscriptionId":"`+id+`","from":"2026-03-01T13:00:00+01:00","to":"2026-03-02T00:00:00Z"}`, 200, `{"replayed":1}`)
-	h.ask(http.MethodPost, at+"replay", `{"dead":true}`, 200, `{"replayed":0}`)
+	h.ask(http.MethodPost, at+"replay", `{"dead":true,"undecided":true}`, 200, `{"replayed":0}`)
 	q := h.store.replayed
 	if q[0].Subscription != id || !q[0].After.Equal(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)) || q[0].Before.Day() != 2 || len(q[0].States) != 0 || !q[0].Real {
 		t.Errorf("got %+v, want the subscription and its window", q[0])

@@ -56,6 +56,7 @@ func (a *API) replayInvocations(v *visit) error {
 		From         *string `json:"from"`
 		To           *string `json:"to"`
 		Dead         bool    `json:"dead"`
+		Undecided    bool    `json:"undecided"`
 	}
 	if err := v.ours(&asked); err != nil {
 		return err
@@ -63,7 +64,7 @@ func (a *API) replayInvocations(v *visit) error {
 	if asked.Subscription == nil && !asked.Dead {
 		return bad("subscriptionId is required, or dead as true, which means all that is dead; from and to narrow either")
 	}
-	q := triggers.Query{Subscription: or(asked.Subscription, ""), Real: true}
+	q := triggers.Query{Subscription: or(asked.Subscription, ""), Real: true, Undecided: asked.Undecided}
 	if asked.Dead {
 		q.States = []triggers.State{triggers.Dead}
 	}
