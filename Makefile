@@ -151,7 +151,7 @@ bench-delivery: build ## events to one subscription on both databases: deliverie
 	@bin/sluice-bench delivery bin/sluice
 
 .PHONY: bench-badsink
-bench-badsink: build ## how long a good receiver waits for its events beside bad ones of each sort, on both databases (18 min)
+bench-badsink: build ## how long a good receiver waits for its events beside bad ones of each sort, on both databases (18 min, 3 more for each sort that is over)
 	@$(GO) build -o bin/sluice-bench ./cmd/sluice-bench
 	@bin/sluice-bench badsink bin/sluice
 
