@@ -161,8 +161,8 @@ func (db *DB) passing(ctx context.Context, t tx, some []triggers.Subscription, d
 
 // Complete takes the answer of a receiver to an invocation that waits for one, or that is being sent: a quick receiver completes before what it
 // answered is kept, and even before it answers. check looks at the output before it is kept. ErrNone: there is no such invocation; ErrSecret: it
-// has another secret; ErrOver: it is completed, or waits no more; ErrUnclean: the output holds the secret and cannot be kept without it. Whoever is refused has only read: nobody need be known to ask, and SQLite has one
-// writer.
+// has another secret; ErrOver: it is completed, or waits no more; ErrUnclean: the output holds the secret and cannot be kept without
+// it. Whoever is refused has only read: nobody need be known to ask, and SQLite has one writer.
 func (db *DB) Complete(ctx context.Context, id, secret string, output json.RawMessage, fault string, check func(triggers.Invocation) error) error {
 	err := db.read("complete invocation "+id, func(t tx) error {
 		one, err := db.awaited(ctx, t, id, secret)

@@ -110,7 +110,7 @@ type filteredOut struct {
 }
 
 // routeAll makes an invocation for each subscription that an event goes to, and leaves a trace of those whose filter it did not pass. Where the filter
-// failed the invocation is dead: what nobody knows to be unwanted is kept, and sent when an operator says so of that one.
+// failed the invocation is dead: what nobody knows to be unwanted is kept, and sent when an operator asks for it.
 func (db *DB) routeAll(ctx context.Context, t tx, events []Numbered) error {
 	routes, err := db.router.at(ctx, t)
 	if err != nil || len(routes) == 0 {

@@ -11,7 +11,8 @@ import (
 // Replay sends invocations again that a query asks for, dead ones and done ones, and of those that it names by their ids those too that were tried
 // and wait for their next time; each keeps its id and the record of its attempts. It returns how many those are. It is a transaction for each
 // thousand, in the order of their numbers, and takes each once, though one that was sent again may be over before the last is reached; what is made
-// meanwhile is not taken, nor what was made dead because its filter failed, unless by its id or asked for. An error comes with how many are sent again all the same.
+// meanwhile is not taken, nor what was made dead because its filter failed, unless by its id or asked for. An error comes with how many are sent
+// again all the same.
 func (db *DB) Replay(ctx context.Context, q triggers.Query) (replayed int64, err error) {
 	const what = "replay invocations"
 	over := overOf(q)

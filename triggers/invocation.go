@@ -12,7 +12,7 @@ import (
 //	   │  └────┘ again later
 //	   └─────────────▶ dead ──replay──▶ waiting
 //
-// One whose filter failed is dead from the beginning. A replay sends it, if by its id.
+// One whose filter failed is dead from the beginning. A replay sends it that names it, or asks for what is undecided.
 //
 // An operator can give up what is waiting or asked, which is dead then, and send what waits to be tried again before its time.
 //

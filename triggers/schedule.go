@@ -18,8 +18,8 @@ const (
 	growth     = 2.5
 )
 
-// mostSpared is how many attempts an invocation has whose time ran out while nobody tried it: its subscription was paused, the event before it
-// failed, or no process ran. One that has its only attempt just then is not to be lost by the first hiccup.
+// mostSpared is how many attempts an invocation has whose time ran out before it was tried so often: its subscription was paused, the event
+// before it failed, no process ran, or each attempt took long. One that has its only attempt just then is not to be lost by the first hiccup.
 const mostSpared = 5
 
 // Schedule is the retry policy: pure, so that one table tests it. tries are the attempts so far, with the one that failed; born is when the
